@@ -76,14 +76,14 @@ ExportKeyOption = Annotated[
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
     group.command("migrate")(command(migrate_))
-    group.command("verify")(command(verify_))
+    group.command("verify")(command(verify_, to_look=True))
     group.command("export")(command(export, to_look=True))
     group.command("anchor-key")(command(anchor_key))
     group.command("anchor")(command(anchor))
-    group.command("reconcile")(command(reconcile_))
-    group.command("recover")(command(recover_))
-    group.command("models")(command(models))
-    group.command("retry")(command(retry))
+    group.command("reconcile")(command(reconcile_, to_look=True))
+    group.command("recover")(command(recover_, to_look=True))
+    group.command("models")(command(models, to_look=True))
+    group.command("retry")(command(retry, to_look=True))
     group.command("rebuild")(command(rebuild))
 
 
@@ -113,7 +113,8 @@ async def verify_(
     """Check the whole record, or one journey of it, again: its chains, the signature of every decision, the lists that
     people work from, and the open workflows.
 
-    It changes nothing; when it was done is kept. Exit code 0 says that everything asked for was checked and nothing
+    It changes nothing; when it was done is kept, and who saw it. All of it is for ops and the medical director, one
+    journey also for whoever may look at it. Exit code 0 says that everything asked for was checked and nothing
     found; 7 that something was found, or could not be checked. Years later, without Temporal: --without workflows.
     """
     wanted = None if journey is None else journey_id(journey)

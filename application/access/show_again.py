@@ -37,7 +37,7 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
-from application.reading.access_log import ActOn, Query, name_readers, reader_id
+from application.reading.access_log import ActOn, LookAfter, Query, name_readers, reader_id
 from application.reading.freshness import TrueUpTo
 from application.reading.history import read_journeys, read_so_far
 from application.sign_offs.queue import ListQueue, QueuePage
@@ -105,6 +105,7 @@ moment."""
 
 NEVER: Mapping[type[Query], str] = {
     OpenInEmergency: "nothing is shown by it",
+    LookAfter: "how the service stood is not kept",
     ShowServiceLevels: "figures over all journeys of then are not kept",
     DecodePayloads: "what Temporal had is kept there, and only as long as Temporal keeps it",
 }

@@ -16,11 +16,10 @@ from activities.record.verification.anchors import Anchor, Flaw, newest_anchor
 from activities.record.verification.kept import KeptVerification, last_verification
 from activities.record.watching import KeptMatter, ListsProgress, Look, kept_matters, shown
 from application.context import Context
-from application.errors import NotAllowed
 from application.identity.staff import Roster, rosters_if_known
-from application.reading.access_log import LOOK_AFTER_IT
+from application.reading.access_log import keep_look_after, require_looks_after_it
 from application.record.passes import describe_clock, is_late, is_silent, last_passes, watchdog_look
-from application.record.projections import Projections, retry_projection, show_projections
+from application.record.projections import Projections, read_projections
 from application.settings import Settings
 
 BEHIND = timedelta(minutes=2)
@@ -63,7 +62,7 @@ class ServiceState(NamedTuple):
 
 
 async def show_service(context: Context) -> ServiceState:
-    """Return how the service stands.
+    """Return how the service stands, once the look is kept.
 
     Raises:
         NotAllowed: the person does not look after it.
@@ -72,11 +71,13 @@ async def show_service(context: Context) -> ServiceState:
     require_looks_after_it(context)
     record, now = await context.record(), context.now()
     lists, passes, look = await shown(record), await last_passes(context), await watchdog_look(context)
-    waiting = lists.waiting_since
+    waiting, projections, matters = lists.waiting_since, await read_projections(record), await kept_matters(record)
+    paged = [UUID(str(named)) for each in matters if (named := each.matter.shown.get("journey_id"))]
+    await keep_look_after(context, "the service", (*(each.journey_id for each in projections.stale), *paged))
     return ServiceState(
         at=now,
         shown=lists,
-        projections=await show_projections(context),
+        projections=projections,
         behind=lists.position > lists.head or (waiting is not None and now - waiting > BEHIND),
         undelivered=(await count_unseen(record)).waiting,
         passes=passes,
@@ -84,37 +85,16 @@ async def show_service(context: Context) -> ServiceState:
         clock=describe_clock(passes),
         watchdog=look,
         silent=is_silent(look),
-        matters=await kept_matters(record),
+        matters=matters,
         anchored=await _anchored(record, context.settings, lists.head, now),
         verified=await last_verification(record),
         rosters=rosters_if_known(context),
     )
 
 
-async def retry_stale(context: Context, journey_id: UUID) -> None:
-    """Apply a stale journey anew, so that its rows go on.
-
-    Raises:
-        NotAllowed: the person does not look after the service.
-        SettingsError, Conflict: as `retry_projection`.
-    """
-    require_looks_after_it(context)
-    await retry_projection(context, journey_id)
-
-
 def in_temporal(settings: Settings, journey_id: UUID) -> str | None:
     """Return the address of a journey in Temporal's interface; None where the settings do not name that."""
     return settings.temporal_ui and f"{settings.temporal_ui}/workflows/{quote(f'journey/{journey_id}', safe='')}"
-
-
-def require_looks_after_it(context: Context) -> None:
-    """Require that the person looks after the service.
-
-    Raises:
-        NotAllowed: they do not.
-    """
-    if context.person.role not in LOOK_AFTER_IT:
-        raise NotAllowed("how the service stands is not for your role", "Ask ops, or the medical director")
 
 
 async def _anchored(record: Record, settings: Settings, head: int, now: datetime) -> Anchored | None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.access_log import AccessLogEntry, NewAccessLogEntry, find_broken_glass, record_access
+from activities.record.read_models import head
 from application.context import Context
 from application.errors import NotAllowed
 from workflows.journey.aggregate import Journey
@@ -41,6 +42,15 @@ class ActOn(Query):
 
     action: str
     journey_id: UUID
+
+
+class LookAfter(Query):
+    """Somebody sees how the service stands, and so of journeys that something is wrong with them: of any clinic, if
+    they look after the service. ``action`` names what they do."""
+
+    name: ClassVar[str] = "look after"
+
+    action: str
 
 
 def may_see(context: Context, journey: Journey) -> bool:
@@ -98,6 +108,31 @@ async def keep_look(context: Context, query: Query, journeys: Sequence[UUID], po
         "position": position,
     }
     await record_access(record, NewAccessLogEntry.model_validate(entry | more))
+
+
+async def keep_look_after(context: Context, action: str, journeys: Iterable[UUID]) -> None:
+    """Record that the person, who looks after the service, sees of these journeys how they stand, and nothing of what
+    is in them.
+
+    Raises:
+        RecordUnavailable, RecordFault: as `keep_look`.
+    """
+    shown = tuple(dict.fromkeys(journeys))
+    await keep_look(context, LookAfter(action=action), shown, await head(await context.record()))
+
+
+def require_looks_after_it(context: Context) -> None:
+    """Require that the person looks after the service.
+
+    Raises:
+        NotAllowed: they do not.
+    """
+    if context.person.role not in LOOK_AFTER_IT:
+        raise NotAllowed(
+            "how the service stands is not for your role",
+            "Ask ops, or the medical director",
+            state="Nothing was shown or changed.",
+        )
 
 
 def require_staff(context: Context, what: str) -> None:

@@ -19,6 +19,7 @@ from activities.record.watching import Look, last_look
 from application.caches.registers import Registers
 from application.context import Context, clocks_differ
 from application.errors import UseCaseError, outage
+from application.reading.access_log import keep_look_after, require_looks_after_it
 from application.record.drift import Drift
 from application.record.reconcile import Reconciliation, reconcile
 from application.settings import Settings
@@ -126,14 +127,20 @@ async def _reconcile_regularly(
 
 async def reconcile_now(context: Context, *, repair: bool) -> Reconciliation:
     """Reconcile because somebody asks for it. What repairs waits until no other pass is under way. It leaves no row:
-    rows say whether workers do it by themselves.
+    rows say whether workers do it by themselves. The look is kept.
 
     Raises:
+        NotAllowed: the person does not look after the service.
         Unavailable: another pass is under way and takes long; or Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
-    if not repair:
-        return await reconcile(context, repair=False)
+    require_looks_after_it(context)
+    found = await _reconcile_alone(context) if repair else await reconcile(context, repair=False)
+    await keep_look_after(context, "record reconcile", (each.journey_id for each in found.found))
+    return found
+
+
+async def _reconcile_alone(context: Context) -> Reconciliation:
     record, until = await context.record(), monotonic() + AWAITED.total_seconds()
     while True:
         try:

@@ -3,10 +3,11 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import read_models
+from activities.record import Record, read_models
 from activities.record.read_models import ProjectionStatus, Stale
 from application.context import Context
 from application.errors import Conflict
+from application.reading.access_log import keep_look_after, require_looks_after_it
 
 
 class Projections(NamedTuple):
@@ -17,12 +18,24 @@ class Projections(NamedTuple):
 
 
 async def show_projections(context: Context) -> Projections:
-    """How far the read models are, and what is stuck. It shows nothing of any journey but its id.
+    """Record the look, and return how far the read models are, and what is stuck.
+
+    Raises:
+        NotAllowed: the person does not look after the service.
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    require_looks_after_it(context)
+    found = await read_projections(await context.record())
+    await keep_look_after(context, "record models", (each.journey_id for each in found.stale))
+    return found
+
+
+async def read_projections(record: Record) -> Projections:
+    """How far the read models are, and what is stuck. It says nothing of any journey but its id.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
     """
-    record = await context.record()
     return Projections(await read_models.read_status(record), (await read_models.stale(record)).rows)
 
 
@@ -30,12 +43,15 @@ async def retry_projection(context: Context, journey_id: UUID) -> None:
     """Apply a stale journey anew from its first event, so that its rows go on. It may be run at any time.
 
     Raises:
+        NotAllowed: the person does not look after the service.
         SettingsError: they name no connection that may write lists.
         Conflict: an event of it still cannot be applied.
     """
+    require_looks_after_it(context)
+    record = await context.record()
+    await keep_look_after(context, "record retry", (journey_id,))
     async with context.lists() as lists:
         await read_models.retry(lists, journey_id)
-    record = await context.record()
     stuck = (await read_models.stale(record)).rows
     code = next((each.code for each in stuck if each.journey_id == journey_id), None)
     if code is not None:

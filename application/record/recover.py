@@ -18,6 +18,7 @@ from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import RegisterError
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError
+from application.reading.access_log import keep_look_after, require_looks_after_it
 from application.record.comparison import at_once
 from application.settings import Settings
 from application.temporal.journeys import Journeys, KeptBatch, Run
@@ -40,13 +41,21 @@ class Recovery(NamedTuple):
 async def recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
     """Return the journeys of which Temporal holds more than the record; with ``apply``, record it again.
 
-    It may be run again at any time: what is recorded already is found recorded.
+    It may be run again at any time: what is recorded already is found recorded. The look is kept.
 
     Raises:
+        NotAllowed: the person does not look after the service.
         InvalidInput: no register is set, by which to prove what is recorded.
         Unavailable: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
+    require_looks_after_it(context)
+    found = await _recover(context, apply=apply)
+    await keep_look_after(context, "record recover", (each.journey_id for each in found))
+    return found
+
+
+async def _recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
     record, journeys = await context.record(), await context.journeys()
     register = _register(context.settings) if apply else None
     runs: dict[UUID, list[Run]] = {}

@@ -1,5 +1,5 @@
 """Verify that nothing recorded was changed, that everything was signed, and that lists and Temporal agree with the
-record. It changes nothing, and the record only keeps when it was verified.
+record. It changes nothing, and the record only keeps when it was verified, and who saw it.
 
 The code that checks chains and signatures shares nothing with the code that makes them.
 """
@@ -28,7 +28,8 @@ from application.errors import InvalidInput, NotVerified, SettingsError, Unavail
 from application.identity import keyring
 from application.input.files import content_of
 from application.input.numbers import number_in
-from application.reading.history import no_such_journey
+from application.reading.access_log import LOOK_AFTER_IT, LookAfter, keep_look_after, require_looks_after_it
+from application.reading.history import no_such_journey, read_stored
 from application.record.comparison import compare
 from application.settings import Settings
 
@@ -83,12 +84,19 @@ async def verify(
     builds: Sequence[str] = (),
 ) -> Verification:
     """Check one journey, what came since an anchor, or everything, without the parts that are left out. ``builds`` are
-    the command lines of programs that derive what other rules decided, besides those that the settings name.
+    the command lines of programs that derive what other rules decided, besides those that the settings name. The look
+    is kept.
 
     Raises:
+        NotAllowed: the person neither looks after the service nor, of one journey, may look at that.
         UseCaseError: there is no such journey or anchor, or what is asked for contradicts the settings.
         RecordUnavailable, RecordFault: the record cannot be read.
     """
+    if context.person.role not in LOOK_AFTER_IT and journey_id is not None:
+        # Whoever looks after the service has no other way to know what is wrong with one that cannot be read.
+        await read_stored(context, LookAfter(action="record verify"), journey_id)
+    else:
+        require_looks_after_it(context)
     settings = context.settings
     unchecked: dict[VerificationPart, UseCaseError] = {}
     found: list[RecordFinding] = []
@@ -166,6 +174,8 @@ async def verify(
         except (RecordUnavailable, RecordFault) as refused:
             # A copy that takes no change can be verified all the same.
             log.warning("verification.not_kept", code=type(refused).__name__)
+    if context.person.role in LOOK_AFTER_IT:
+        found = await _looked_at(context, journey_id, found)
     return Verification(
         at=context.now(),
         journey_id=journey_id,
@@ -180,6 +190,21 @@ async def verify(
         unchecked=unchecked,
         left_out=left_out,
     )
+
+
+async def _looked_at(context: Context, journey_id: UUID | None, found: list[RecordFinding]) -> list[RecordFinding]:
+    """Record the look of somebody who looks after the service, and return what they may be shown. A copy that takes no
+    change can be verified all the same: of which journey and version a finding is, is not shown then."""
+    one = () if journey_id is None else (journey_id,)
+    shown = (*one, *(each.journey_id for each in found if each.journey_id is not None))
+    try:
+        await keep_look_after(context, "record verify", shown)
+    except (RecordUnavailable, RecordFault) as refused:
+        if journey_id is not None:
+            raise
+        log.warning("verification.look_not_kept", code=type(refused).__name__)
+        return [each._replace(journey_id=None, version=None) for each in found]
+    return found
 
 
 async def _opened(running: AsyncExitStack, place: int, command: str) -> Build:

@@ -13,7 +13,7 @@ from application.access.looks import ListLooks, LookPage, show_looks
 from application.access.show_again import can_be_shown
 from application.errors import Conflict, InvalidInput, UseCaseError
 from application.input import forms
-from application.reading.access_log import ActOn
+from application.reading.access_log import ActOn, LookAfter
 from application.sign_offs.requests import ListRequests
 from application.words.titles import title_of_command
 from application.words.viewer import spell
@@ -64,6 +64,12 @@ SEEN: Final = {
     "contact-point wish": "which messages somebody wants",
     "contact-point send-link": "how somebody is reached, to send a link there",
     "contact-point set-code": "the code agreed on at the clinic, to set it",
+    "record verify": "whether the record is as it was recorded",
+    "record models": "how far lists are, and what is stale in them",
+    "record retry": "a journey that is stale in lists, to apply it anew",
+    "record reconcile": "whether Temporal runs what is recorded",
+    "record recover": "what Temporal has and the record lacks",
+    "the service": "how the service stands",
 }
 """What somebody looked at, in words, by the name of the use case or of what they did that is no command."""
 
@@ -153,7 +159,7 @@ def looks_page(visit: Visit, found: LookPage, *, again: AccessLogEntry | None = 
 def seen(look: AccessLogEntry) -> str:
     """Say in words what somebody looked at."""
     name, *rest = look.command
-    if name == ActOn.name and rest:
+    if name in (ActOn.name, LookAfter.name) and rest:
         name = " ".join(str(json.loads(rest[0]).get("action", "")).split(" ")[:2])
     return SEEN.get(name) or title_of_command(name.replace(" ", "."))
 

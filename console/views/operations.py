@@ -9,7 +9,9 @@ from fastapi.responses import RedirectResponse, Response
 from activities.record.access_log import AccessLogEntry
 from application.errors import InvalidInput
 from application.operations.keys import list_keys
-from application.operations.status import require_looks_after_it, retry_stale, show_service
+from application.operations.status import show_service
+from application.reading.access_log import require_looks_after_it
+from application.record.projections import retry_projection
 from application.record.verification_report import MEANINGS
 from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
 from console.pages import page
@@ -49,7 +51,7 @@ async def show(visit: Looks) -> Response:
 async def retry(visit: Acts) -> Response:
     journey_id = journey_in(visit.value("journey"))
     async with visit.context() as context:
-        await retry_stale(context, journey_id)
+        await retry_projection(context, journey_id)
     visit.signed_in.notice = Flash("The journey is not stale any more.")
     return RedirectResponse("/ops", 303)
 

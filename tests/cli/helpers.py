@@ -49,6 +49,8 @@ START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 LOOKER = Path(__file__).parent / "looker.json"
 """Who looks where a test does not say: an invented coordinator of both clinics."""
+OPS = EXAMPLES / "profiles" / "ops.json"
+"""Who looks after the service."""
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
 
 T = TypeVar("T")

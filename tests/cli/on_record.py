@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from activities.record import NewEvent, Record
 from activities.record.verification.anchors import write_anchor
 from deploy.local.postgres import Database
-from tests.cli.helpers import World
+from tests.cli.helpers import OPS, World
 from tests.journey.play import JOURNEY
 from tests.signatures.recorded import keep
 from tests.signatures.room import ORGANISATION
@@ -20,7 +20,7 @@ class ProofWorld(World):
     """A world in which everything but Temporal can be verified."""
 
     def __init__(self, database: Database, register: Path | None) -> None:
-        super().__init__(database, register_file=register, organisation_key=ORGANISATION.public_key.hex())
+        super().__init__(database, profile=OPS, register_file=register, organisation_key=ORGANISATION.public_key.hex())
         self.down = True
 
     def kept(self, made: list[NewEvent], journey_id: UUID = JOURNEY, *, after: int = 0) -> None:

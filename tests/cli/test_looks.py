@@ -4,9 +4,11 @@ tables that are held against the code."""
 import ast
 import asyncio
 import importlib
+import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import application
-from activities.record import RecordUnavailable
+from activities.record import Record, RecordUnavailable
 from application.access.looks import ListLooks, show_looks
 from application.access.show_again import list_looks
 from application.context import Context
@@ -43,6 +45,7 @@ from application.pathway.show import (
 from application.reading import access_log
 from application.reading.access_log import Query
 from application.record.export import export_journey
+from application.record.verify import VerificationPart, verify
 from application.sign_offs.queue import ListQueue, list_queue
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
@@ -64,28 +67,105 @@ ROOT = Path(application.__file__).parent
 BODIES = TypeAdapter(c.AnyBody)
 
 READERS = {
-    "load_history",
-    "load_journey",
-    "load_events",
-    "follow",
-    "load",
-    "_load",
+    "caseload",
+    "caseload_as_of",
+    "commands",
+    "export",
+    "find_access",
+    "find_gone_on_beside",
+    "find_open",
+    "find_unannounced_access",
+    "find_uninformed",
+    "find_unparted",
+    "find_with_tasks_of",
+    "heads_of",
+    "heads_that_may_wait",
+    "journeys_of",
+    "keys_beside",
+    "kept_matters",
     "list_access",
     "list_broken_glass",
     "list_looks_by",
-    "find_access",
-    "read_journeys",
-    "refusals",
     "list_messages",
-    "worklist",
-    "caseload",
-    "caseload_as_of",
-    "sign_off_requests",
+    "list_messages_then",
+    "load",
+    "load_events",
+    "load_journey",
+    "load_opening",
+    "load_openings",
+    "read",
+    "look_elsewhere",
+    "marks_at",
+    "refusals",
+    "rehearse",
+    "retry",
     "service_levels",
-    "kept_matters",
+    "sign_off_requests",
+    "stale",
     "verify_record",
+    "worklist",
 }
-"""What reads a journey, or a look, without keeping that somebody does; or keeps it for those only that may look."""
+"""What of the record tells something of a journey, or of a look."""
+BLIND = {
+    "acknowledge",
+    "alone",
+    "ask_code",
+    "check_anchors",
+    "claim",
+    "connection",
+    "count_try",
+    "deliver",
+    "drop_blobs",
+    "enrol",
+    "find",
+    "find_broken_glass",
+    "find_schema_differences",
+    "has_blobs",
+    "has_own_keys",
+    "head",
+    "keep_pass",
+    "keep_verification",
+    "last_complete_pass",
+    "last_look",
+    "last_verification",
+    "list_passes",
+    "log",
+    "log_head",
+    "log_name",
+    "newest_anchor",
+    "now",
+    "part_again",
+    "read_status",
+    "rebuild",
+    "record_access",
+    "release",
+    "renew",
+    "report_bounce",
+    "seal_access",
+    "seconds_since_pass",
+    "seen_register",
+    "send",
+    "shown",
+    "use_up",
+    "wait_for",
+    "wait_until_caught_up",
+    "write_anchor",
+}
+"""What else of the record the use cases call: it changes something, or tells nothing of any journey."""
+READ_BY = {
+    "_load",
+    "_recover",
+    "follow",
+    "load",
+    "load_history",
+    "load_journey",
+    "read_access",
+    "read_journeys",
+    "read_projections",
+    "reconcile",
+}
+"""What reads a journey in the use cases without keeping that somebody does; or keeps it for those only that may look.
+"""
 UNSEEN: dict[str, str] = {
     "access.break_glass.break_glass": "how long it is open; who opens it is kept",
     "access.break_glass.must_break": "whether it is theirs to see, and nothing else",
@@ -96,22 +176,19 @@ UNSEEN: dict[str, str] = {
     "access.show_again.list_looks": "keeps it, for each journey or the whole list",
     "access.show_again.show_again": "keeps it, of each journey that was seen",
     "caches.histories.load": "what was read before, and what is new",
-    "reading.history._load": "what all the others read with",
-    "reading.history._looked_at": "keeps it",
-    "reading.history.follow": "by those who keep it",
-    "reading.history.load_history": "by those who keep it, or show nothing",
-    "reading.history.load_journey": "by those who keep it, or show nothing",
-    "reading.history.read_journeys": "keeps it, and leaves out what is not theirs",
+    "identity.staff.look_up_named": "whom the register is asked about; nothing is shown",
     "messages.links._tasks": "what a link was sent for, to whom it let in",
     "messages.links.call_for_help": "calls for help, and shows nothing",
     "messages.links.enter": "lets in whom a journey names, by a code; shows what the link is for",
     "messages.messages._waiting": "keeps it before anything is settled, of the person's clinics",
     "messages.messages.show_messages": "keeps it, of the person's clinics or of a journey that is theirs",
-    "operations.status.show_service": "how many, and matters of the service; for those who look after it",
+    "operations.status.show_service": "keeps it, for those who look after the service",
+    "pathway.commands._answer_refusal": "keeps it, for whoever has a part",
     "pathway.commands._find_recorded": "whether a command is recorded, for who sent it",
+    "pathway.commands._is_there": "whether it is what its sender sent",
+    "pathway.commands._knowing_elsewhere": "what a decision needs of the patient's other journeys",
     "pathway.commands._read_after": "keeps a refusal; the caller keeps what else is shown, for those who may look",
     "pathway.commands._require_part": "refuses whoever has no part, without a word about the journey",
-    "pathway.commands._answer_refusal": "keeps it, for whoever has a part",
     "pathway.commands.asked_words": "keeps it, for whoever has a part",
     "pathway.commands.find": "whether a command is recorded, for who sent it",
     "pathway.commands.prepare": "what is to be signed is decided first, as anybody's command is",
@@ -119,9 +196,42 @@ UNSEEN: dict[str, str] = {
     "pathway.patient.show_patient": "keeps it, of those journeys that are theirs",
     "pathway.patient.show_patient_of": "keeps it, for staff who may look at that journey",
     "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
+    "pathway.start._require_same": "in what a referral differs, for those of its clinic",
+    "pathway.start.try_out": "whether somebody is enrolled, as anybody learns who starts them",
+    "reading.history._load": "what all the others read with",
+    "reading.history._looked_at": "keeps it",
+    "reading.history.follow": "by those who keep it",
+    "reading.history.load_history": "by those who keep it, or show nothing",
+    "reading.history.load_journey": "by those who keep it, or show nothing",
+    "reading.history.read_journeys": "keeps it, and leaves out what is not theirs",
+    "record.comparison._awaits": "by those who keep it, and by workers",
+    "record.comparison._marks_of": "by those who keep it, and by workers",
+    "record.comparison._without_need": "by those who keep it, and by workers",
+    "record.comparison.compare": "by those who keep it, and by workers",
+    "record.comparison.drift_of": "by workers, who show nothing",
+    "record.export.export_journey": "keeps it, of a journey that is theirs",
+    "record.passes._reconcile_alone": "by who keeps it",
+    "record.passes.reconcile_now": "keeps it, for those who look after the service",
+    "record.passes.run_pass": "by workers, who show nothing",
+    "record.projections.read_projections": "by those who keep it",
+    "record.projections.retry_projection": "keeps it, for those who look after the service",
+    "record.projections.show_projections": "keeps it, for those who look after the service",
+    "record.reconcile._have_looked": "wakes journeys, and shows nothing",
+    "record.recover._recorded": "by who keeps it",
+    "record.recover.recover": "keeps it, for those who look after the service",
+    "record.repair._is_ours": "mends, and shows nothing",
+    "record.repair._is_overdue": "mends, and shows nothing",
+    "record.repair._part": "mends, and shows nothing",
+    "record.repair._still": "mends, and shows nothing",
+    "record.repair._was_put_back": "mends, and shows nothing",
+    "record.repair.announce_access": "asks for a review of a look that was kept",
+    "record.repair.begin_anew": "mends, and shows nothing",
+    "record.verify._access": "by who keeps it",
+    "record.verify.verify": "keeps it, for those who look after the service, or of a journey that is theirs",
     "sign_offs.queue.list_queue": "keeps it, of the person's clinics",
+    "sign_offs.refused_attempts._clinic_of": "of which clinic it is; who lists them keeps it",
     "sign_offs.refused_attempts._latest": "of the person's clinics; who lists them keeps it",
-    "identity.staff.look_up_named": "whom the register is asked about; nothing is shown",
+    "sign_offs.session_releases.find_unproven": "of a journey whose look was kept",
     "work.caseload._now": "keeps it, of the person's clinics",
     "work.caseload._then": "keeps it, of the person's clinics",
     "work.claims._untaken": "after the look to act was kept",
@@ -129,30 +239,17 @@ UNSEEN: dict[str, str] = {
     "work.hold_together._hold": "of a list that was kept",
     "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
     "work.permissions.list_permissions": "keeps it, of the person's clinics",
+    "work.references.of": "of the person's clinics, with a list that was kept",
     "work.service_levels.show_service_levels": "keeps it, of the person's clinics",
     "work.worklist._rows": "by those who keep it",
 }
 """Each function that reads so, and why nobody sees what they may not, or nobody knows of."""
 
 
-def reading() -> Iterator[str]:
-    """All functions of the use cases that call one of these."""
-    for path in sorted(ROOT.rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                called = {each.func for each in ast.walk(node) if isinstance(each, ast.Call)}
-                names = {getattr(each, "id", getattr(each, "attr", "")) for each in called}
-                if names & READERS:
-                    yield f"{module}.{node.name}"
-
-
 OPS = (
-    "record.",
     "temporal.",
     "watchdog.",
     "protocols.",
-    "operations.keys.",
     "settings.",
     "context.",
     "messages.settings",
@@ -162,10 +259,60 @@ OPS = (
 """Modules for those who run the service, or that read no journey; an export is in the tables below."""
 
 
+def use_cases() -> Iterator[tuple[str, ModuleType, ast.Module]]:
+    """All modules of the use cases but those of `OPS`."""
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if not f"{name}.".startswith(OPS):
+            yield name, importlib.import_module(f"application.{name}"), ast.parse(path.read_text())
+
+
+def called_of(module: ModuleType, call: ast.expr) -> object:
+    """What is called in a module: a function it names, one of a module it names, or a method of the record."""
+    match call:
+        case ast.Name(id=name):
+            return getattr(module, name, None)
+        case ast.Attribute(value=ast.Name(id="record"), attr=name):
+            return getattr(Record, name, None)
+        case ast.Attribute(value=ast.Await(value=ast.Call(func=ast.Attribute(attr="record"))), attr=name):
+            return getattr(Record, name, None)
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            return getattr(vars(module).get(owner), name, None)
+    return None
+
+
+def from_record(module: ModuleType, call: ast.expr) -> FunctionType | None:
+    """What is called, if it is a method of the record or a function of the activities that is given one."""
+    called = called_of(module, call)
+    if not isinstance(called, FunctionType) or not called.__module__.startswith("activities."):
+        return None
+    given = inspect.get_annotations(inspect.unwrap(called)).values()
+    of_record = called.__qualname__ == f"Record.{called.__name__}" or any(each in (Record, "Record") for each in given)
+    return called if of_record else None
+
+
+def reading() -> Iterator[str]:
+    """All functions of the use cases that call one of these."""
+    for name, module, tree in use_cases():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+                asked = {each.__name__ for call in calls if (each := from_record(module, call)) is not None}
+                names = {getattr(each, "id", getattr(each, "attr", "")) for each in calls}
+                if asked & READERS or names & READ_BY:
+                    yield f"{name}.{node.name}"
+
+
+def test_everything_that_is_asked_of_the_record_is_known() -> None:
+    calls = (
+        (module, node.func) for _, module, tree in use_cases() for node in ast.walk(tree) if isinstance(node, ast.Call)
+    )
+    asked = {each.__name__ for module, call in calls if (each := from_record(module, call)) is not None}
+    assert asked == READERS | BLIND
+
+
 def test_every_reader_is_known_and_why_nobody_sees_more_by_it() -> None:
-    found = {each for each in reading() if not each.startswith(OPS)}
-    known = {name for name in UNSEEN if not name.startswith(OPS)}
-    assert found == known
+    assert {*reading()} == {*UNSEEN}
 
 
 async def patient_of(context: Context, journey: Journey) -> object:
@@ -203,6 +350,7 @@ LOOKS: dict[type[Query], Ask] = {
 ELSEWHERE = {
     "act": "what follows here: forms, trials, answers, refusals",
     "access break-glass": "shows nothing; lets somebody look from outside, and that is kept and reviewed",
+    "look after": "of the whole organisation, for those who look after the service: in tests/cli/test_looking_after.py",
     "temporal decode": "in tests/console/test_codec_server.py",
     "work hold": "of the whole organisation, for its medical director and ops: in tests/cli/test_hold_together.py",
     "work releases": "in tests/cli/test_hold_together.py",
@@ -210,6 +358,9 @@ ELSEWHERE = {
 """Questions that are asked in another way, and where."""
 ACTS: dict[str, Ask] = {
     "the page of looks": lambda context, journey: show_looks(context, ListLooks(journey_id=journey.id), journey.id),
+    "a verification": lambda context, journey: verify(
+        context, journey.id, None, frozenset(VerificationPart), None, lambda _: None
+    ),
     "an export": lambda context, journey: export_journey(context, journey.id, Path("never-written.zip"), None),
     "a claim": lambda context, journey: claim_task(context, journey.id, next(iter(journey.waiting))),
     "a release of a claim": lambda context, journey: release_task(context, journey.id, next(iter(journey.waiting))),

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
-from tests.cli.helpers import World, call
+from tests.cli.helpers import OPS, World, call
 
 
 def as_owner(record: Database | None = None, keys: Database | None = None) -> World:
@@ -22,7 +22,7 @@ def test_both_databases_are_made_once(database: Database) -> None:
     assert "tables/record.journey_event.sql" in made.json["record"]
     again = call(owner, "record", "migrate")
     assert (again.code, again.out) == (0, "key store: up to date\nrecord: up to date\n")
-    assert "was made for patients" in call(World(database), "record", "models").err
+    assert "was made for patients" in call(World(database, profile=OPS), "record", "models").err
 
 
 def test_who_names_no_owner_is_told_so() -> None:

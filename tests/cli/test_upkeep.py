@@ -9,8 +9,14 @@ from activities.record.read_models import projection, rebuild
 from activities.record.read_models.rows import DEFINITION, apply
 from cli.errors import ExitCode
 from tests.cli.clinics import Clinics
+from tests.cli.helpers import OPS
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of
+
+
+@pytest.fixture(autouse=True)
+def by_ops(clinics: Clinics) -> None:
+    clinics.world.set(profile=OPS)
 
 
 async def test_builds_and_how_far_they_are(clinics: Clinics) -> None:

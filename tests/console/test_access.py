@@ -221,6 +221,7 @@ def test_whatever_is_looked_at_is_called_in_words() -> None:
     of_points = next(text for text in texts if "contact-point {what}" in text)
     acted = {name for text in texts for name in re.findall(r'action=f?"([a-z-]+ [a-z-]+)', text)}
     acted |= {f"contact-point {what}" for what in re.findall(r'context, (?:contacts, )?whose, "([a-z-]+)"', of_points)}
-    looked_at = acted | named(Query) - {"act"}
-    assert {"signoff queue", "work claim", "contact-point show"} <= looked_at
+    acted |= {what for text in texts for what in re.findall(r'keep_look_after\(context, "([a-z ]+)"', text)}
+    looked_at = acted | named(Query) - {"act", "look after"}
+    assert {"signoff queue", "work claim", "contact-point show", "record verify", "the service"} <= looked_at
     assert looked_at <= {*access.SEEN}

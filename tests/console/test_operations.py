@@ -23,7 +23,7 @@ from application.settings import Settings, load_settings
 from console.views.operations import MATTERS
 from deploy.local.postgres import Database
 from tests.cli.conftest import opening
-from tests.cli.helpers import World, call
+from tests.cli.helpers import OPS, World, call
 from tests.console.browser import Browser, browser_of
 from tests.console.conftest import console_of
 from tests.console.test_messages import said
@@ -118,7 +118,7 @@ async def test_a_verification_is_kept_and_holds_where_it_cannot_be(
     parts = [word for part in ("workflows", "sign-offs", "derivation", "anchors") for word in ("--without", part)]
 
     async def verify() -> int:
-        return (await asyncio.to_thread(call, world, "record", "verify", *parts, "--json")).code
+        return (await asyncio.to_thread(call, world, "record", "verify", *parts, "--profile", str(OPS), "--json")).code
 
     await catch_up(record)
     assert await verify() == 0

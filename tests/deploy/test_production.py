@@ -16,6 +16,8 @@ import worker
 from application.errors import SettingsError
 from application.identity.openid.settings import OpenIdSettings, load_openid_settings
 from application.messages.settings import MessageSettings, load_message_settings
+from application.profiles import own_configuration, read_profile
+from application.reading.access_log import LOOK_AFTER_IT
 from application.settings import PREFIX, Settings, load_settings
 from application.temporal.settings import load_temporal_config
 from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
@@ -117,6 +119,15 @@ def test_each_process_takes_its_settings(name: str, laid_out: LayOut) -> None:
     laid_out(name, VALUES)
     for load in STARTS[name]:
         load()
+
+
+def test_the_nightly_job_looks_by_a_profile_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/carepath")
+    mounted = {there: here for here, there, _ in (each.split(":") for each in OURS["command"]["volumes"])}
+    [nightly] = (ROOT / "deploy" / mounted[str(own_configuration() / "profiles")]).glob("*.json")
+    assert nightly.stem in (ROOT / "docs" / "how-to" / "verify-the-record.md").read_text()
+    assert read_profile(nightly).role in LOOK_AFTER_IT
 
 
 def test_whose_register_it_is_has_to_be_said(laid_out: LayOut) -> None:

@@ -104,7 +104,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "record.reconcile_alone": (RECORDER,),
     "record.report_bounce": (READER,),
     "record.requeue_notice": (RECORDER, READER),
-    "record.record_access": (READER,),
+    "record.record_access": (RECORDER, READER),
     "record.seal_access": (RECORDER,),
     "record.release_notice": (READER,),
     "record.renew_link": (READER,),

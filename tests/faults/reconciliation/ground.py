@@ -19,6 +19,7 @@ from application.temporal.client import TemporalJourneys
 from application.temporal.journeys import Journeys, PolledBuilds, Run
 from deploy.local.temporal import TemporalServer
 from simulation.stack import StaffedStack
+from tests.cli.helpers import OPS
 from tests.faults.helpers import Course, at_work, support
 from workflows.care_journey import workflow_id
 
@@ -79,7 +80,7 @@ class Ground(NamedTuple):
         def now() -> datetime:
             return datetime.now(UTC) + later + ahead
 
-        async with Context(load=lambda: self.settings, connect=journeys, now=now) as context:
+        async with Context(profile=str(OPS), load=lambda: self.settings, connect=journeys, now=now) as context:
             yield context
 
     async def reconcile(self, *, repair: bool = True) -> dict[UUID, tuple[Drift, bool]]:

@@ -17,4 +17,5 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.record_access FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.record_access TO carepath_reader;
+-- Ops who mend as the worker does see which journeys that is about.
+GRANT EXECUTE ON FUNCTION record.record_access TO carepath_recorder, carepath_reader;
