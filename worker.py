@@ -63,7 +63,7 @@ from application.temporal.polls import Polls
 from application.temporal.resets import find_answered, hand_in_dropped
 from application.temporal.run_control import look
 from application.temporal.sdk_log import sdk_logging
-from application.temporal.settings import load_temporal_config, require_authorizer
+from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
 from workflows.journey.vocabulary.base import abbreviate
 from workflows.journey.vocabulary.calendars import zone_info
@@ -260,9 +260,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
     ):
         plugin = CarePathwayPlugin(SealingCodec(keys))
         config = load_temporal_config(demonstration=settings.demonstration)
-        client = await connected(config, plugin, runtime)
-        if not settings.demonstration:
-            await require_authorizer(config)
+        client = await connected(config, plugin, runtime, demonstration=settings.demonstration)
         await require_same_kind(record, settings)
         if not await record.keep_identity():
             raise not_its_keys(settings)

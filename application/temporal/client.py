@@ -25,7 +25,7 @@ from application.temporal import journey_client, recording, run_control, run_his
 from application.temporal.builds import polled_builds
 from application.temporal.calls import ANSWER, failed_call, lacks_namespace
 from application.temporal.journeys import Journeys, KeptBatch, PolledBuilds, Run, Taken, UnderWay
-from application.temporal.settings import load_temporal_config
+from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
@@ -50,17 +50,36 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
     async with AsyncExitStack() as exits:
         storage = BlobStorage(_opened_once(settings, exits))
         codec = SealingCodec(await _keys(settings, exits))
-        client = await connected(config, CarePathwayPlugin(codec, storage), runtime)
+        plugin = CarePathwayPlugin(codec, storage)
+        client = await connected(config, plugin, runtime, demonstration=settings.demonstration)
         yield TemporalJourneys(client, settings.task_queue)
 
 
-async def connected(config: ClientConnectConfig, plugin: CarePathwayPlugin, runtime: Runtime) -> Client:
-    """Return a client that has reached its namespace of Temporal.
+async def connected(
+    config: ClientConnectConfig, plugin: CarePathwayPlugin, runtime: Runtime, *, demonstration: bool
+) -> Client:
+    """Return a client that has reached its namespace of Temporal. Except in a ``demonstration`` nothing of ours begins
+    or sends on one that answers anybody: it is asked at the same time, so nobody waits for that.
 
     Raises:
-        Unavailable: Temporal cannot be reached, or refuses us.
-        SettingsError: it does not have the namespace: there nothing of ours would be found, as if it were lost.
+        Unavailable: Temporal cannot be reached, or refuses us; or it cannot be told whether it refuses strangers.
+        SettingsError: it answers anybody; or it does not have the namespace: there nothing of ours would be found, as
+            if it were lost.
     """
+    if demonstration:
+        return await _reached(config, plugin, runtime)
+    client, refuses = await asyncio.gather(
+        _reached(config, plugin, runtime), require_authorizer(config, runtime), return_exceptions=True
+    )
+    # Why it was not reached says more than that strangers did not reach it either.
+    if isinstance(client, BaseException):
+        raise client
+    if refuses is not None:
+        raise refuses
+    return client
+
+
+async def _reached(config: ClientConnectConfig, plugin: CarePathwayPlugin, runtime: Runtime) -> Client:
     try:
         # The library waits without end for what takes a connection and says nothing.
         async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from application.errors import NOTHING_HAPPENED, SettingsError, outage
@@ -67,7 +68,7 @@ def _unprotected(config: ClientConnectConfig) -> Iterator[tuple[str, str]]:
         yield "TEMPORAL_API_KEY", f"{problem}; {HOW}"
 
 
-async def require_authorizer(config: ClientConnectConfig) -> None:
+async def require_authorizer(config: ClientConnectConfig, runtime: Runtime) -> None:
     """Require that Temporal refuses whoever does not say who they are.
 
     Raises:
@@ -79,14 +80,14 @@ async def require_authorizer(config: ClientConnectConfig) -> None:
     namespace = config.get("namespace", "default")
     try:
         async with asyncio.timeout(_WITHIN.total_seconds()):
-            stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare)
+            stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare, runtime=runtime)
             await stranger.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=namespace),
                 timeout=timedelta(seconds=10),
                 retry=True,
             )
     except (RPCError, RuntimeError, OSError) as error:
-        if await _is_refusal(error, config):
+        if await _is_refusal(error, config, runtime):
             return
         if not isinstance(error, RPCError) or error.status != RPCStatusCode.NOT_FOUND:
             raise outage(
@@ -98,7 +99,7 @@ async def require_authorizer(config: ClientConnectConfig) -> None:
     )
 
 
-async def _is_refusal(error: Exception, config: ClientConnectConfig) -> bool:
+async def _is_refusal(error: Exception, config: ClientConnectConfig, runtime: Runtime) -> bool:
     """Whether an error says that it was refused for want of credentials. Of a handshake that shows only where our own
     comes about."""
     if isinstance(error, RPCError):
@@ -111,7 +112,7 @@ async def _is_refusal(error: Exception, config: ClientConnectConfig) -> bool:
         return False
     try:
         async with asyncio.timeout(_WITHIN.total_seconds()):
-            await Client.connect(**config)
+            await Client.connect(**config, runtime=runtime)
     except (RPCError, RuntimeError, OSError):
         return False
     return True

@@ -37,7 +37,7 @@ async def speaks_no_tls(_reader: asyncio.StreamReader, writer: asyncio.StreamWri
 
 async def told(address: str, **config: Any) -> Unavailable:
     with pytest.raises(Unavailable) as refused:
-        await connected({"target_host": address, **config}, PLUGIN, RUNTIME)  # type: ignore[typeddict-item]
+        await connected({"target_host": address, **config}, PLUGIN, RUNTIME, demonstration=True)  # type: ignore[typeddict-item]
     assert refused.value.__cause__ is refused.value.__context__ is None
     return refused.value
 
@@ -69,8 +69,15 @@ async def test_a_namespace_that_temporal_does_not_have_is_told_and_nothing_in_it
     temporal_server: TemporalServer,
 ) -> None:
     with pytest.raises(SettingsError, match="TEMPORAL_NAMESPACE: is no namespace"):
-        await connected({"target_host": temporal_server.address, "namespace": "nowhere"}, PLUGIN, RUNTIME)
-    await connected({"target_host": temporal_server.address, "namespace": temporal_server.namespace}, PLUGIN, RUNTIME)
+        await connected(
+            {"target_host": temporal_server.address, "namespace": "nowhere"}, PLUGIN, RUNTIME, demonstration=True
+        )
+    await connected(
+        {"target_host": temporal_server.address, "namespace": temporal_server.namespace},
+        PLUGIN,
+        RUNTIME,
+        demonstration=True,
+    )
 
 
 @pytest.mark.parametrize(

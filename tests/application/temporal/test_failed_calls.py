@@ -151,7 +151,7 @@ async def test_whoever_connects_or_starts_a_worker_is_told_why(
     monkeypatch.setattr(Client, "connect", lazily)
     refuse(monkeypatch, client, refusal(status))
     with pytest.raises(Unavailable, match=REFUSED[status]):
-        await connected({"target_host": "127.0.0.1:1"}, CarePathwayPlugin(ClearCodec()), RUNTIME)
+        await connected({"target_host": "127.0.0.1:1"}, CarePathwayPlugin(ClearCodec()), RUNTIME, demonstration=True)
 
 
 def test_what_was_too_much_is_tried_again_later() -> None:
