@@ -170,8 +170,9 @@ class Settings(BaseSettings):
     )
 
     database_url: PostgresqlUrl
-    """The record in PostgreSQL, `postgresql://…`, as the role of this process: `carepath_reader` for people,
-    `carepath_recorder` for workers. Only the recorder may append, and none may change or delete."""
+    """The record in PostgreSQL, `postgresql://…`, as the role of this process: `carepath_reader` for people at the
+    command line, `carepath_console` for the console, `carepath_recorder` for workers. Only the recorder may append, and
+    none may change or delete."""
     projector_url: PostgresqlUrl | None = None
     """The same database as `carepath_projector`, which writes the lists: for workers, and whoever rebuilds lists."""
     owner_url: PostgresqlUrl | None = None

@@ -190,7 +190,9 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
         async with (
             await run_mailbox(stack.logs / "mailbox.log") as mailbox,
             giving_contact_points(stack),
-            await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as served,
+            await run_console(
+                {**environment.variables, **stack.console_env, **mailbox.settings}, stack.logs / "console.log"
+            ) as served,
             await run_worker(mailbox.sending(stack.worker_env, served.url), stack.logs / "worker.log"),
         ):
             await _perform(stack, console, begins)

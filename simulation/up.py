@@ -39,7 +39,9 @@ async def up(directory: Path) -> None:
             await run_mailbox(stack.logs / "mailbox.log") as mailbox,
             giving_contact_points(stack),
             await run_watchdog(stack.watchdog_env, stack.logs / "watchdog.log"),
-            await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as console,
+            await run_console(
+                {**environment.variables, **stack.console_env, **mailbox.settings}, stack.logs / "console.log"
+            ) as console,
             await run_worker(mailbox.sending(stack.worker_env, console.url), stack.logs / "worker.log"),
             await run_codec_server(stack.env, stack.ui_url or "", stack.logs / "codec-server.log") as codec,
         ):

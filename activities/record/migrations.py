@@ -15,13 +15,21 @@ import asyncpg
 _OBJECTS = ("roles", "tables", "functions", "triggers", "views")
 _MIGRATIONS, _REPEATABLE = "migrations/", "functions/"
 
-# Whoever may connect is named here, and nobody else is let in. No object of the schema says it: a dump that is restored
-# into a database which was made for it lets everybody connect.
-_CLOSE = """
+# Whoever may connect is named here, and nobody else is let in. How long a statement may run, wait for a lock, and a
+# transaction stay open is said for all of them: the login of a person takes over no settings of the role that it is a
+# member of. It keeps an accident short; a session or a role may set it otherwise, so nothing rests on it: what is
+# locked at all is said in the functions. No object of the schema says any of this: a dump that is restored into a
+# database which was made for it has none of it.
+_BRIEF = {"statement_timeout": "10s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
+_KEEP_BRIEF = " ".join(
+    f"EXECUTE format('ALTER DATABASE %I SET {name} = ''{most}''', current_database());" for name, most in _BRIEF.items()
+)
+_CLOSE = f"""
 DO $$ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_recorder, carepath_projector, carepath_reader, '
-                   'carepath_watchdog', current_database());
+                   'carepath_console, carepath_watchdog', current_database());
+    {_KEEP_BRIEF}
 END $$
 """
 
@@ -42,7 +50,7 @@ async def migrate(owner_url: str, schema: Traversable | None = None, *, demonstr
     A new database is made from the files of its objects, and has every migration by that. It gets one log, which says
     for good whether it is of a ``demonstration``; an older one has its own. A database that has migrations this build
     does not know is a newer build's, and is left as it is: an older build may start during a roll-out. Each time the
-    database is closed to everybody but the roles of the service.
+    database is closed to everybody but the roles of the service, and what anybody does in it kept short.
 
     Connects as the owner of the record. Concurrent starters take turns.
 
@@ -51,7 +59,8 @@ async def migrate(owner_url: str, schema: Traversable | None = None, *, demonstr
         asyncpg.PostgresError: as it is; this is run by operators, and the schema holds no one's data.
     """
     scripts = dict(read_scripts(schema))
-    connection = await asyncpg.connect(owner_url)
+    # It may have to wait for another starter, and to change a large table.
+    connection = await asyncpg.connect(owner_url, server_settings=dict.fromkeys(_BRIEF, "0"))
     try:
         await _make_list(connection)
         async with connection.transaction():

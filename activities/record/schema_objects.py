@@ -37,7 +37,8 @@ ours AS (SELECT oid, CASE nspname WHEN live.name THEN 'live' ELSE nspname::text 
 relations AS (SELECT c.*, o.name || '.' || c.relname AS name FROM pg_class c JOIN ours o ON o.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
 services AS (SELECT * FROM pg_roles
-              WHERE rolname IN ('carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_watchdog')),
+              WHERE rolname IN ('carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_console',
+                              'carepath_watchdog')),
 owners AS (SELECT nspowner AS oid FROM ours WHERE name = 'record'
             UNION SELECT datdba FROM pg_database WHERE datname = current_database()
             UNION SELECT oid FROM pg_roles WHERE rolsuper),

@@ -58,7 +58,10 @@ _SETTINGS = {
 _CLOSE_DATABASE = Path(__file__).parents[1] / "production" / "close_database.sql"
 _SAME_RIGHTS = (
     "UPDATE pg_database SET datacl = (SELECT datacl FROM pg_database WHERE datname = '{template}') "
-    "WHERE datname = '{copy}'"
+    "WHERE datname = '{copy}'",
+    "INSERT INTO pg_db_role_setting SELECT copy.oid, setrole, setconfig FROM pg_database AS copy, pg_db_role_setting "
+    "JOIN pg_database AS template ON template.oid = setdatabase "
+    "WHERE template.datname = '{template}' AND copy.datname = '{copy}'",
 )
 
 
@@ -76,7 +79,7 @@ class Database:
 
     @property
     def recorder_url(self) -> str:
-        """The role of the worker, which the record's migrations create, as the two that follow."""
+        """The role of the worker, which the record's migrations create, as the three that follow."""
         return self._url("carepath_recorder")
 
     @property
@@ -88,6 +91,11 @@ class Database:
     def reader_url(self) -> str:
         """The role of people's command line."""
         return self._url("carepath_reader")
+
+    @property
+    def console_url(self) -> str:
+        """The role of the console."""
+        return self._url("carepath_console")
 
     @property
     def keys_url(self) -> str:
@@ -198,8 +206,12 @@ class Postgres(Supervised):
         copied = "" if template is None else f' TEMPLATE "{template.name}" STRATEGY FILE_COPY'
         await self.as_admin(
             f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}',
-            # A copy has no rights of its own: everybody could connect.
-            *(() if template is None else (_SAME_RIGHTS.format(copy=database.name, template=template.name),)),
+            # A copy has no rights and settings of its own: everybody could connect.
+            *(
+                ()
+                if template is None
+                else [each.format(copy=database.name, template=template.name) for each in _SAME_RIGHTS]
+            ),
         )
         return database
 

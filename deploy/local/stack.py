@@ -115,6 +115,11 @@ class Stack:
         }
 
     @property
+    def console_env(self) -> dict[str, str]:
+        """The same for the console, with its role."""
+        return {**self.env, "CAREPATH_DATABASE_URL": self.postgres.database.console_url}
+
+    @property
     def worker_env(self) -> dict[str, str]:
         """The same for a worker, and for whoever mends what workers keep: with the roles that record and project."""
         database = self.postgres.database

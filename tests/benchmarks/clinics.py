@@ -99,7 +99,7 @@ async def clinics(servers: Servers, directory: Path, *, journeys: int) -> AsyncI
     await owner.close()
     people = _people()
     env = {**stack.env, **_write(stack.directory / PROFILES, directory, people, now)}
-    yield Clinics({**env, "CAREPATH_DATABASE_URL": database.reader_url}, people, made)
+    yield Clinics({**env, "CAREPATH_DATABASE_URL": database.console_url}, people, made)
     await stack.postgres.drop_database(database)
 
 

@@ -54,12 +54,11 @@ def console_of(
     world.set(profile=profiles / "coordinator.json")
 
     def load() -> Settings:
-        if keys is None:
-            return world.settings
-        return world.settings.model_copy(update={"keys_url": SecretStr(keys.url), "keyring_file": keys.keyring})
+        own = {} if keys is None else {"keys_url": SecretStr(keys.url), "keyring_file": keys.keyring}
+        return _by_its_role(world.settings).model_copy(update=own)
 
     def record(_: Settings) -> AbstractAsyncContextManager[Record]:
-        return opened.record(world.settings)
+        return opened.record(_by_its_role(world.settings))
 
     def make_context(**who: Any) -> Context:
         shared: dict[str, Any] = {
@@ -71,6 +70,12 @@ def console_of(
         return Context(now=_clock(world), load=load, connect=world.connect, **shared, **who)
 
     return create_app(world.settings, make_context=make_context, now=_clock(world))
+
+
+def _by_its_role(settings: Settings) -> Settings:
+    """The settings of the console, which has a database role of its own."""
+    address = settings.database_url.get_secret_value().replace("carepath_reader", "carepath_console")
+    return settings.model_copy(update={"database_url": SecretStr(address)})
 
 
 def _clock(world: World) -> Callable[[], datetime]:

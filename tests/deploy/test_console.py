@@ -50,13 +50,15 @@ REFERRAL = {
 async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with staffed_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
         environment = write_environment(stack, tmp_path)
-        for name, value in environment.variables.items():
+        for name, value in {**environment.variables, **stack.console_env}.items():
             monkeypatch.setenv(name, value)
         app = create_app(load_settings())
         async with (
             await run_mailbox(stack.logs / "mailbox.log") as mailbox,
             giving_contact_points(stack),
-            await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as console,
+            await run_console(
+                {**environment.variables, **stack.console_env, **mailbox.settings}, stack.logs / "console.log"
+            ) as console,
             await run_worker(mailbox.sending(stack.worker_env, console.url), stack.logs / "worker.log"),
             app.router.lifespan_context(app),
             browser_of(app) as coordinator,

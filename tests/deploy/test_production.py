@@ -167,7 +167,7 @@ def test_each_process_has_only_its_own_role_and_secrets() -> None:
     }
     assert roles == {
         "worker": {"carepath_recorder", "carepath_projector", "carepath_keys"},
-        "console": {"carepath_reader", "carepath_keys"},
+        "console": {"carepath_console", "carepath_keys"},
         "watchdog": {"carepath_watchdog", "carepath_keys"},
         "command": {"carepath_reader", "carepath_projector", "carepath_keys"},
         "migrate": set(),

@@ -26,49 +26,50 @@ from tests.record.helpers import Connection, a_notice, an_access, event, events
 from tests.record.read_models.courses import put_course
 from tests.sources import ROOT
 
-RECORDER, PROJECTOR, READER, WATCHDOG = ROLES = (
+RECORDER, PROJECTOR, READER, CONSOLE, WATCHDOG = ROLES = (
     "carepath_recorder",
     "carepath_projector",
     "carepath_reader",
+    "carepath_console",
     "carepath_watchdog",
 )
 
 READS: Mapping[str, tuple[str, ...]] = {
-    "record.access_log": (RECORDER, READER),
-    "record.contact": (RECORDER, READER),
-    "record.delivery": (RECORDER, READER, WATCHDOG),
-    "record.access_seal": (RECORDER, READER),
-    "record.blob": (RECORDER, READER),
-    "record.command": (RECORDER, READER),
-    "record.enrolment": (RECORDER, READER),
+    "record.access_log": (RECORDER, READER, CONSOLE),
+    "record.contact": (RECORDER, READER, CONSOLE),
+    "record.delivery": (RECORDER, READER, CONSOLE, WATCHDOG),
+    "record.access_seal": (RECORDER, READER, CONSOLE),
+    "record.blob": (RECORDER, READER, CONSOLE),
+    "record.command": (RECORDER, READER, CONSOLE),
+    "record.enrolment": (RECORDER, READER, CONSOLE),
     "record.identity": ROLES,
     "record.journey": ROLES,
     "record.journey_event": ROLES,
     "record.link": (),
     "record.lock": (),
-    "record.log": (RECORDER, READER),
-    "record.notice": (RECORDER, READER, WATCHDOG),
-    "record.queued_notice": (RECORDER, READER, WATCHDOG),
-    "record.patient": (RECORDER, READER),
-    "record.reconciliation": (RECORDER, READER, WATCHDOG),
-    "record.register": (RECORDER, READER),
-    "record.schema_file": (RECORDER, READER, WATCHDOG),
+    "record.log": (RECORDER, READER, CONSOLE),
+    "record.notice": (RECORDER, READER, CONSOLE, WATCHDOG),
+    "record.queued_notice": (RECORDER, READER, CONSOLE, WATCHDOG),
+    "record.patient": (RECORDER, READER, CONSOLE),
+    "record.reconciliation": (RECORDER, READER, CONSOLE, WATCHDOG),
+    "record.register": (RECORDER, READER, CONSOLE),
+    "record.schema_file": (RECORDER, READER, CONSOLE, WATCHDOG),
     "record.snapshot": (RECORDER,),
-    "record.verification": (RECORDER, READER),
-    "read_model.claim": (READER,),
+    "record.verification": (RECORDER, CONSOLE),
+    "read_model.claim": (READER, CONSOLE),
     "read_model.generation": ROLES,
-    "read_model.audience": (RECORDER, READER),
-    "read_model.caseload": (RECORDER, READER, WATCHDOG),
-    "read_model.obligation": (RECORDER, READER, WATCHDOG),
-    "read_model.poisoned": (RECORDER, READER),
+    "read_model.audience": (RECORDER, READER, CONSOLE),
+    "read_model.caseload": (RECORDER, READER, CONSOLE, WATCHDOG),
+    "read_model.obligation": (RECORDER, READER, CONSOLE, WATCHDOG),
+    "read_model.poisoned": (RECORDER, READER, CONSOLE),
     "read_model.snapshot": (),
-    "read_model.status_history": (RECORDER, READER),
-    "read_model_1.audience": (PROJECTOR, READER),
-    "read_model_1.caseload": (PROJECTOR, READER),
-    "read_model_1.obligation": (PROJECTOR, READER),
-    "read_model_1.poisoned": (PROJECTOR, READER),
+    "read_model.status_history": (RECORDER, READER, CONSOLE),
+    "read_model_1.audience": (PROJECTOR, READER, CONSOLE),
+    "read_model_1.caseload": (PROJECTOR, READER, CONSOLE),
+    "read_model_1.obligation": (PROJECTOR, READER, CONSOLE),
+    "read_model_1.poisoned": (PROJECTOR, READER, CONSOLE),
     "read_model_1.snapshot": (PROJECTOR,),
-    "read_model_1.status_history": (PROJECTOR, READER),
+    "read_model_1.status_history": (PROJECTOR, READER, CONSOLE),
     **{
         f"read_model_shape.{name}": ()
         for name in ("audience", "caseload", "obligation", "poisoned", "snapshot", "status_history")
@@ -78,20 +79,20 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     name: (PROJECTOR,) if name.startswith("read_model_1.") else () for name in READS
 }
 CALLS: Mapping[str, tuple[str, ...]] = {
-    "record.acknowledge_notice": (READER,),
+    "record.acknowledge_notice": (CONSOLE,),
     "record.append": (RECORDER,),
-    "record.ask_code": (READER,),
-    "record.ask_link_code": (READER,),
-    "record.claim_notice": (READER,),
+    "record.ask_code": (READER, CONSOLE),
+    "record.ask_link_code": (CONSOLE,),
+    "record.claim_notice": (READER, CONSOLE),
     "record.deliver_notices": (RECORDER,),
     "record.drop_blobs": (RECORDER,),
     "record.end_notice": (RECORDER,),
-    "record.enrol": (RECORDER, READER),
+    "record.enrol": (RECORDER, READER, CONSOLE),
     "record.escalate_notices": (RECORDER,),
-    "record.find_link": (READER,),
-    "record.handle_notice": (READER,),
-    "record.keep_blob": (RECORDER, READER),
-    "record.keep_contact": (READER,),
+    "record.find_link": (CONSOLE,),
+    "record.handle_notice": (READER, CONSOLE),
+    "record.keep_blob": (RECORDER, READER, CONSOLE),
+    "record.keep_contact": (READER, CONSOLE),
     "record.keep_deliveries": (RECORDER,),
     "record.keep_identity": (RECORDER,),
     "record.keep_link": (RECORDER,),
@@ -102,19 +103,19 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "record.put_off_notice": (RECORDER,),
     "record.part_again": (RECORDER,),
     "record.reconcile_alone": (RECORDER,),
-    "record.report_bounce": (READER,),
-    "record.requeue_notice": (RECORDER, READER),
-    "record.record_access": (RECORDER, READER),
+    "record.report_bounce": (READER, CONSOLE),
+    "record.requeue_notice": (RECORDER, READER, CONSOLE),
+    "record.record_access": (RECORDER, READER, CONSOLE),
     "record.seal_access": (RECORDER,),
-    "record.release_notice": (READER,),
-    "record.renew_link": (READER,),
+    "record.release_notice": (READER, CONSOLE),
+    "record.renew_link": (CONSOLE,),
     "record.see_register": (RECORDER,),
-    "record.send_link": (READER,),
+    "record.send_link": (READER, CONSOLE),
     "record.take_notices": (RECORDER,),
-    "record.try_link": (READER,),
-    "record.use_link": (READER,),
+    "record.try_link": (CONSOLE,),
+    "record.use_link": (CONSOLE,),
     "read_model.begin_generation": (PROJECTOR,),
-    "read_model.claim_obligation": (READER,),
+    "read_model.claim_obligation": (READER, CONSOLE),
     "read_model.drop_generation": (PROJECTOR,),
     "read_model.end_claims": (PROJECTOR,),
     "read_model.filled": (PROJECTOR,),
@@ -122,7 +123,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "read_model.move_checkpoint": (PROJECTOR,),
     "read_model.publish": (PROJECTOR,),
     "read_model.rebuild_alone": (PROJECTOR,),
-    "read_model.release_claim": (READER,),
+    "read_model.release_claim": (READER, CONSOLE),
 }
 """Which role calls what; what is not named here is called by other functions only."""
 
@@ -352,15 +353,20 @@ async def test_a_checkpoint_moves_forward_and_not_past_the_log(
     assert await owner.fetchval("SELECT position FROM read_model.generation WHERE status = 'live'") == 3
 
 
-async def test_every_role_is_short_by_itself(role: tuple[str, Connection]) -> None:
-    _, connection = role
-    for setting, seconds in (
-        ("statement_timeout", 10),
-        ("lock_timeout", 2),
-        ("idle_in_transaction_session_timeout", 10),
-    ):
-        shown = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = $1", setting)
-        assert shown == seconds * 1000, setting
+async def test_everybody_is_short_by_themselves(migrated: Database, person: tuple[str, Record]) -> None:
+    name, _ = person
+    for role in (*ROLES, name):
+        connection = await asyncpg.connect(as_role(migrated, role))
+        try:
+            for setting, seconds in (
+                ("statement_timeout", 10),
+                ("lock_timeout", 2),
+                ("idle_in_transaction_session_timeout", 10),
+            ):
+                shown = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = $1", setting)
+                assert shown == seconds * 1000, (role, setting)
+        finally:
+            await connection.close()
 
 
 async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Record, owner: Connection) -> None:
@@ -388,6 +394,11 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
             (f"SELECT record.requeue_notice({log}, $1, 'somebody')", (notice,)),
             (asks, (code, journey)),
             ("LOCK TABLE record.journey_event IN ACCESS SHARE MODE", ()),
+        ),
+        migrated.console_url: (
+            *everything,
+            ("SELECT * FROM record.find_link(1::smallint, sha256('x'))", ()),
+            ("SELECT record.use_link(1::smallint, sha256('x'))", ()),
         ),
         migrated.projector_url: (
             *everything,

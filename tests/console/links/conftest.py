@@ -36,6 +36,7 @@ ASKED = "check_in:check-in-1-4h"
 async def home(migrated: Database, keys_database: Database, keyring: Path, key_store: KeyStore) -> AsyncIterator[Home]:
     world = World(migrated, demonstration=False)
     world.set(
+        database_url=SecretStr(migrated.console_url),
         keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring,
         service_key_file=invented().register_path.parent / SERVICE_KEY,
     )  # fmt: skip

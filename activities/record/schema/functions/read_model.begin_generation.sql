@@ -10,9 +10,9 @@ BEGIN
     FOR _name IN SELECT tablename FROM pg_tables WHERE schemaname = 'read_model_shape' LOOP
         EXECUTE format('CREATE TABLE read_model_%s.%I (LIKE read_model_shape.%2$I INCLUDING ALL)', _id, _name);
     END LOOP;
-    EXECUTE format('GRANT USAGE ON SCHEMA read_model_%s TO carepath_projector, carepath_reader', _id);
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA read_model_%s TO carepath_reader', _id);
-    EXECUTE format('REVOKE ALL ON read_model_%s.snapshot FROM carepath_reader', _id);
+    EXECUTE format('GRANT USAGE ON SCHEMA read_model_%s TO carepath_projector, carepath_reader, carepath_console', _id);
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA read_model_%s TO carepath_reader, carepath_console', _id);
+    EXECUTE format('REVOKE ALL ON read_model_%s.snapshot FROM carepath_reader, carepath_console', _id);
     EXECUTE format(
         'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA read_model_%s TO carepath_projector', _id);
     RETURN _id;

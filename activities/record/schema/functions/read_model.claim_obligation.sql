@@ -28,4 +28,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION read_model.claim_obligation FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION read_model.claim_obligation TO carepath_reader;
+GRANT EXECUTE ON FUNCTION read_model.claim_obligation TO carepath_reader, carepath_console;

@@ -21,7 +21,7 @@ BEGIN
             'CREATE OR REPLACE VIEW read_model.%I AS SELECT * FROM read_model_%s.%1$I', _name, _id);
         -- A snapshot is for those who project, and the worker reads what it reconciles by.
         IF _name <> 'snapshot' THEN
-            EXECUTE format('GRANT SELECT ON read_model.%I TO carepath_reader, carepath_recorder', _name);
+            EXECUTE format('GRANT SELECT ON read_model.%I TO carepath_reader, carepath_console, carepath_recorder', _name);
         END IF;
     END LOOP;
     RETURN true;

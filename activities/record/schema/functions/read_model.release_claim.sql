@@ -15,4 +15,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION read_model.release_claim FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION read_model.release_claim TO carepath_reader;
+GRANT EXECUTE ON FUNCTION read_model.release_claim TO carepath_reader, carepath_console;

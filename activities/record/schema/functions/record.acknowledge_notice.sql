@@ -17,4 +17,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.acknowledge_notice FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.acknowledge_notice TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.acknowledge_notice TO carepath_console;

@@ -17,4 +17,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.ask_code FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.ask_code TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.ask_code TO carepath_reader, carepath_console;

@@ -22,4 +22,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.ask_link_code FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.ask_link_code TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.ask_link_code TO carepath_console;

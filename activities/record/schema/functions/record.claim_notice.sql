@@ -14,4 +14,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.claim_notice FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.claim_notice TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.claim_notice TO carepath_reader, carepath_console;

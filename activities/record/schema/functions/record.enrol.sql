@@ -84,4 +84,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.enrol FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.enrol TO carepath_recorder, carepath_reader;
+GRANT EXECUTE ON FUNCTION record.enrol TO carepath_recorder, carepath_reader, carepath_console;

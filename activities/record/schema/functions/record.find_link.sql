@@ -13,4 +13,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.find_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.find_link TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.find_link TO carepath_console;

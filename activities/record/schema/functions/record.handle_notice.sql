@@ -14,4 +14,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.handle_notice FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.handle_notice TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.handle_notice TO carepath_reader, carepath_console;

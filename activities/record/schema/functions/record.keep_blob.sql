@@ -7,4 +7,4 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $
     RETURNING digest;
 $$;
 REVOKE ALL ON FUNCTION record.keep_blob FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.keep_blob TO carepath_recorder, carepath_reader;
+GRANT EXECUTE ON FUNCTION record.keep_blob TO carepath_recorder, carepath_reader, carepath_console;

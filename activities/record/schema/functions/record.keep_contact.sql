@@ -17,4 +17,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.keep_contact FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.keep_contact TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.keep_contact TO carepath_reader, carepath_console;

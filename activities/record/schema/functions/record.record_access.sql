@@ -18,4 +18,4 @@ END
 $$;
 REVOKE ALL ON FUNCTION record.record_access FROM PUBLIC;
 -- Ops who mend as the worker does see which journeys that is about.
-GRANT EXECUTE ON FUNCTION record.record_access TO carepath_recorder, carepath_reader;
+GRANT EXECUTE ON FUNCTION record.record_access TO carepath_recorder, carepath_reader, carepath_console;

@@ -11,4 +11,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.release_notice FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.release_notice TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.release_notice TO carepath_reader, carepath_console;

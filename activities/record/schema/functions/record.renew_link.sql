@@ -29,4 +29,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.renew_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.renew_link TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.renew_link TO carepath_console;

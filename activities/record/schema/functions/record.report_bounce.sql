@@ -29,4 +29,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.report_bounce FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.report_bounce TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.report_bounce TO carepath_reader, carepath_console;

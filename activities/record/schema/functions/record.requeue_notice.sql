@@ -17,4 +17,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.requeue_notice FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.requeue_notice TO carepath_recorder, carepath_reader;
+GRANT EXECUTE ON FUNCTION record.requeue_notice TO carepath_recorder, carepath_reader, carepath_console;

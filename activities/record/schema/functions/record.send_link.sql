@@ -17,4 +17,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.send_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.send_link TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.send_link TO carepath_reader, carepath_console;

@@ -8,4 +8,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.try_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.try_link TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.try_link TO carepath_console;

@@ -18,4 +18,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.use_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.use_link TO carepath_reader;
+GRANT EXECUTE ON FUNCTION record.use_link TO carepath_console;

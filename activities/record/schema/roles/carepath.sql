@@ -2,8 +2,9 @@
 --
 -- carepath_recorder   the worker: appends, and all that goes with it
 -- carepath_projector  the worker's projection, and whoever rebuilds lists: writes the read models and nothing else
--- carepath_reader     people's ways in: reads, enrols, claims tasks, keeps how people are reached, asks for codes, uses
---                     links, sees to messages, and leaves a row in the access log
+-- carepath_reader     people's command line: reads, enrols, claims tasks, keeps how people are reached, asks for codes,
+--                     sends links, sees to messages, keeps verifications, and leaves a row in the access log
+-- carepath_console    the console: the same without verifications, and uses links, which let in who has no key
 --
 -- A login of one person is made a member of carepath_reader: GRANT carepath_reader TO "their-id" WITH SET FALSE. Whoever can
 -- become a role can also give it a password and other settings. Names that begin with carepath_ are the service's own.
@@ -13,7 +14,7 @@ DO $$
 DECLARE
     _role text;
 BEGIN
-    FOREACH _role IN ARRAY ARRAY['carepath_recorder', 'carepath_projector', 'carepath_reader'] LOOP
+    FOREACH _role IN ARRAY ARRAY['carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_console'] LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = _role) THEN
                 EXECUTE format('CREATE ROLE %I LOGIN', _role);
@@ -33,4 +34,4 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 -- the shape of the tables in read_model_shape. Readers use the views in read_model, which show the live generation.
 CREATE SCHEMA read_model;
 CREATE SCHEMA read_model_shape;
-GRANT USAGE ON SCHEMA record, read_model TO carepath_recorder, carepath_projector, carepath_reader;
+GRANT USAGE ON SCHEMA record, read_model TO carepath_recorder, carepath_projector, carepath_reader, carepath_console;

@@ -11,6 +11,6 @@ $$;
 
 CREATE SCHEMA watch;
 GRANT USAGE ON SCHEMA record, read_model, watch TO carepath_watchdog;
-GRANT USAGE ON SCHEMA watch TO carepath_recorder, carepath_reader;
+GRANT USAGE ON SCHEMA watch TO carepath_recorder, carepath_reader, carepath_console;
 -- Everybody compares the schema with what their build has, unless the database is a newer build's.
-GRANT SELECT ON record.schema_file TO carepath_recorder, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.schema_file TO carepath_recorder, carepath_reader, carepath_console, carepath_watchdog;

@@ -9,4 +9,4 @@ CREATE TABLE read_model.claim (
     PRIMARY KEY (journey_id, opened_version, obligation)
 );
 CREATE INDEX ON read_model.claim (claimed_by);
-GRANT SELECT ON read_model.claim TO carepath_reader;
+GRANT SELECT ON read_model.claim TO carepath_reader, carepath_console;

@@ -10,4 +10,4 @@ CREATE TABLE read_model.generation (
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX generation_one_live ON read_model.generation ((true)) WHERE status = 'live';
 CREATE UNIQUE INDEX generation_one_building ON read_model.generation ((true)) WHERE status = 'building';
-GRANT SELECT ON read_model.generation TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;
+GRANT SELECT ON read_model.generation TO carepath_recorder, carepath_projector, carepath_reader, carepath_console, carepath_watchdog;

@@ -40,4 +40,4 @@ CREATE INDEX access_log_at ON record.access_log (log_id, at);
 CREATE INDEX access_log_reader ON record.access_log (log_id, reader_id, at);
 CREATE INDEX access_log_glass_broken ON record.access_log (log_id, at) WHERE until IS NOT NULL;
 CREATE INDEX access_log_journeys ON record.access_log USING gin (journeys);
-GRANT SELECT ON record.access_log TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.access_log TO carepath_recorder, carepath_reader, carepath_console;

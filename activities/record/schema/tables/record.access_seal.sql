@@ -10,4 +10,4 @@ CREATE TABLE record.access_seal (
     PRIMARY KEY (log_id, number),
     UNIQUE (log_id, entry_id)
 );
-GRANT SELECT ON record.access_seal TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.access_seal TO carepath_recorder, carepath_reader, carepath_console;

@@ -12,4 +12,4 @@ CREATE TABLE record.blob (
 );
 ALTER TABLE record.blob ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE INDEX blob_used_at ON record.blob (used_at);
-GRANT SELECT ON record.blob TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.blob TO carepath_recorder, carepath_reader, carepath_console;

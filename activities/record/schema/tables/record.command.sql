@@ -8,4 +8,4 @@ CREATE TABLE record.command (
     payload    bytea    NOT NULL,
     PRIMARY KEY (log_id, journey_id, version)
 );
-GRANT SELECT ON record.command TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.command TO carepath_recorder, carepath_reader, carepath_console;

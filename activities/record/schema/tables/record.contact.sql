@@ -9,4 +9,4 @@ CREATE TABLE record.contact (
     at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, subject, version)
 );
-GRANT SELECT ON record.contact TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.contact TO carepath_recorder, carepath_reader, carepath_console;

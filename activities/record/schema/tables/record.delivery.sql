@@ -14,4 +14,4 @@ CREATE TABLE record.delivery (
     PRIMARY KEY (log_id, number)
 );
 CREATE INDEX delivery_notice ON record.delivery (log_id, notice_id, number);
-GRANT SELECT ON record.delivery TO carepath_recorder, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.delivery TO carepath_recorder, carepath_reader, carepath_console, carepath_watchdog;

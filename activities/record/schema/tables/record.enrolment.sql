@@ -18,4 +18,4 @@ CREATE TABLE record.enrolment (
 CREATE INDEX enrolment_request ON record.enrolment (log_id, request_id);
 CREATE INDEX enrolment_patient ON record.enrolment USING gin (patient_keys);
 
-GRANT SELECT ON record.enrolment TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.enrolment TO carepath_recorder, carepath_reader, carepath_console;

@@ -5,4 +5,4 @@ CREATE TABLE record.identity (
     mark    bytea       NOT NULL CHECK (octet_length(mark) = 32),
     made_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-GRANT SELECT ON record.identity TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.identity TO carepath_recorder, carepath_projector, carepath_reader, carepath_console, carepath_watchdog;

@@ -15,4 +15,4 @@ CREATE TABLE record.journey (
 CREATE UNIQUE INDEX journey_one_open ON record.journey (log_id, patient_key, medicine) WHERE status = 'open';
 CREATE INDEX journey_patient ON record.journey (log_id, patient_key);
 
-GRANT SELECT ON record.journey TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.journey TO carepath_recorder, carepath_projector, carepath_reader, carepath_console, carepath_watchdog;

@@ -28,4 +28,4 @@ CREATE INDEX journey_event_refused ON record.journey_event (log_id, position) WH
 CREATE INDEX journey_event_unmerged ON record.journey_event (log_id, journey_id) WHERE event_type = 'patient.unmerged';
 -- So are moves of patients; lists show times where the patient is now.
 CREATE INDEX journey_event_moved ON record.journey_event (log_id, journey_id) WHERE event_type = 'patient.moved';
-GRANT SELECT ON record.journey_event TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.journey_event TO carepath_recorder, carepath_projector, carepath_reader, carepath_console, carepath_watchdog;

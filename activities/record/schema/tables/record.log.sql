@@ -7,4 +7,4 @@ CREATE TABLE record.log (
     demonstration boolean     NOT NULL,
     made_at       timestamptz NOT NULL DEFAULT now()
 );
-GRANT SELECT ON record.log TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.log TO carepath_recorder, carepath_reader, carepath_console;

@@ -20,4 +20,4 @@ CREATE TABLE record.notice (
 );
 CREATE INDEX notice_journey ON record.notice (log_id, journey_id);
 CREATE INDEX notice_newest ON record.notice (log_id, created_at DESC, notice_id);
-GRANT SELECT ON record.notice TO carepath_recorder, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.notice TO carepath_recorder, carepath_reader, carepath_console, carepath_watchdog;

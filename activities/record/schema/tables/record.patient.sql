@@ -12,4 +12,4 @@ CREATE TABLE record.patient (
 CREATE INDEX ON record.patient (log_id, known_as);
 CREATE INDEX ON record.patient (log_id, ever_known_as);
 
-GRANT SELECT ON record.patient TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.patient TO carepath_recorder, carepath_reader, carepath_console;

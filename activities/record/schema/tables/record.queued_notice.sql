@@ -18,4 +18,4 @@ CREATE TABLE record.queued_notice (
 ) WITH (fillfactor = 50);
 CREATE INDEX queued_notice_due ON record.queued_notice (log_id, alarm, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX queued_notice_waiting ON record.queued_notice (log_id, see_to_by) WHERE due_at IS NULL AND NOT arrived;
-GRANT SELECT ON record.queued_notice TO carepath_recorder, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.queued_notice TO carepath_recorder, carepath_reader, carepath_console, carepath_watchdog;

@@ -15,4 +15,4 @@ CREATE TABLE record.reconciliation (
     clock_ahead bigint    NOT NULL,
     PRIMARY KEY (log_id, ended)
 );
-GRANT SELECT ON record.reconciliation TO carepath_recorder, carepath_reader, carepath_watchdog;
+GRANT SELECT ON record.reconciliation TO carepath_recorder, carepath_reader, carepath_console, carepath_watchdog;

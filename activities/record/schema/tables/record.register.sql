@@ -7,4 +7,4 @@ CREATE TABLE record.register (
     seen_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, version)
 );
-GRANT SELECT ON record.register TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.register TO carepath_recorder, carepath_reader, carepath_console;

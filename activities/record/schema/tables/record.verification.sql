@@ -13,4 +13,4 @@ CREATE TABLE record.verification (
                                           AND octet_length(left_out::text) <= 1000),
     PRIMARY KEY (log_id, ended)
 );
-GRANT SELECT ON record.verification TO carepath_recorder, carepath_reader;
+GRANT SELECT ON record.verification TO carepath_recorder, carepath_console;

@@ -8,4 +8,4 @@ CREATE TABLE watch.look (
     position   bigint      NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 GRANT SELECT, INSERT, UPDATE ON watch.look TO carepath_watchdog;
-GRANT SELECT ON watch.look TO carepath_recorder, carepath_reader;
+GRANT SELECT ON watch.look TO carepath_recorder, carepath_reader, carepath_console;

@@ -12,4 +12,4 @@ CREATE TABLE watch.matter (
     PRIMARY KEY (log_id, kind, name)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON watch.matter TO carepath_watchdog;
-GRANT SELECT ON watch.matter TO carepath_reader;
+GRANT SELECT ON watch.matter TO carepath_console;
