@@ -6,8 +6,8 @@ can stand in for another. That stands beside it in clear as well, because Tempor
 be decrypted without saying where it met it.
 
 What does not decrypt, or was made for another place, is left as it is, without the mark of `authenticity`. Only keys
-that cannot be had raise: `KeysUnavailable`, an ordinary exception, for which Temporal tries again. Another patient's
-key that does not open here is not one of them: anybody can name it, and would stop the journey for good.
+that cannot be had raise: `KeysUnavailable`, an ordinary exception, for which Temporal tries again. A key that does
+not open here and is not the patient's is not one of them: anybody can name it, and would stop the journey for good.
 """
 
 import json
@@ -121,13 +121,13 @@ class SealingCodec(PathwayCodec, WithSerializationContext):
         return mark_authentic(clear)
 
     async def _may_be_under(self, subject: str | None) -> bool:
-        """Whether something of this place can be encrypted under a key of this subject. Where it is not known whose
-        the journey is, it can."""
-        if subject is None or subject == SERVICE:
+        """Whether something of this place can be encrypted under a key of this subject: of a journey under its
+        patient's alone. Where it is not known whose the journey is, it can."""
+        if subject is None:
             return True
         journey_id = journey_of(self._place[1])
         if journey_id is None:
-            return False
+            return subject == SERVICE
         whose = await self._keys.subjects([journey_id])
         return whose.get(journey_id, subject) == subject
 
