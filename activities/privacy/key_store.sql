@@ -1,14 +1,15 @@
 -- The key store. It may stand in a database of its own, with backups of its own: who has the record and not this one,
 -- or this one and not the master keys, reads nothing.
 --
--- carepath_keys         every process: reads keys, and adds new ones
+-- carepath_keys         whoever encrypts (worker, console, command line): reads keys, and adds new ones
+-- carepath_key_reader   whoever only decrypts: the watchdog
 -- carepath_key_keeper   whoever replaces a master key: also wraps keys anew
 DO $$
 DECLARE
     _role text;
     _setting text;
 BEGIN
-    FOREACH _role IN ARRAY ARRAY['carepath_keys', 'carepath_key_keeper'] LOOP
+    FOREACH _role IN ARRAY ARRAY['carepath_keys', 'carepath_key_reader', 'carepath_key_keeper'] LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = _role) THEN
                 EXECUTE format('CREATE ROLE %I LOGIN', _role);
@@ -23,7 +24,8 @@ BEGIN
     END LOOP;
     -- Whoever connects is named here, and no role of the record is let in.
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_keys, carepath_key_keeper', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_keys, carepath_key_reader, carepath_key_keeper',
+                   current_database());
 END
 $$;
 CREATE SCHEMA IF NOT EXISTS keys;
@@ -58,9 +60,10 @@ CREATE TABLE IF NOT EXISTS keys.journey (
     subject text NOT NULL
 );
 CREATE INDEX IF NOT EXISTS journey_subject ON keys.journey (subject);
-GRANT USAGE ON SCHEMA keys TO carepath_keys, carepath_key_keeper;
+GRANT USAGE ON SCHEMA keys TO carepath_keys, carepath_key_reader, carepath_key_keeper;
 -- No process changes or deletes a key: who has taken one over destroys nothing. Wrapped anew, a data key stays the same.
 GRANT SELECT, INSERT ON keys.data_key, keys.journey TO carepath_keys, carepath_key_keeper;
+GRANT SELECT ON keys.data_key, keys.journey TO carepath_key_reader;
 -- A store that was made before had it so.
 REVOKE UPDATE ON keys.data_key FROM carepath_keys;
 GRANT UPDATE (master, wrapped) ON keys.data_key TO carepath_key_keeper;

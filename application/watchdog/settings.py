@@ -33,7 +33,7 @@ class WatchdogSettings(BaseSettings):
     database_url: PostgresqlUrl
     """The record in PostgreSQL, as the role `carepath_watchdog`, which reads the record and keeps what was paged."""
     keys_url: PostgresqlUrl | None = None
-    """The key store in PostgreSQL, as `carepath_keys`: what is awaited, and until when, follows from encrypted
+    """The key store in PostgreSQL, as `carepath_key_reader`: what is awaited, and until when, follows from encrypted
     events."""
     keyring_file: ReadableFile | None = None
     """The file of the master keys, which only its owner may read."""

@@ -23,7 +23,7 @@ ADMIN_ROLE = "postgres"
 OWNER_ROLE = "carepath_owner"
 WATCHDOG_ROLE = "carepath_watchdog"
 DATABASE = "carepath"
-KEYS_ROLE, KEY_KEEPER_ROLE = "carepath_keys", "carepath_key_keeper"
+KEYS_ROLE, KEY_READER_ROLE, KEY_KEEPER_ROLE = "carepath_keys", "carepath_key_reader", "carepath_key_keeper"
 KEYS_DATABASE = "carepath_keys"
 """The key store is a database of its own: nobody who has the record has the keys."""
 
@@ -101,6 +101,11 @@ class Database:
     def keys_url(self) -> str:
         """The role of the key store, in its database."""
         return self._url(KEYS_ROLE)
+
+    @property
+    def key_reader_url(self) -> str:
+        """The role that reads keys and adds none, in the database of the key store."""
+        return self._url(KEY_READER_ROLE)
 
     @property
     def key_keeper_url(self) -> str:

@@ -109,7 +109,7 @@ class Stack:
         """The variables of the watchdog: nothing of Temporal. Its pages stay in its log."""
         return {
             "CAREPATH_WATCHDOG_DATABASE_URL": self.postgres.watchdog_url,
-            "CAREPATH_WATCHDOG_KEYS_URL": self.postgres.keys.keys_url,
+            "CAREPATH_WATCHDOG_KEYS_URL": self.postgres.keys.key_reader_url,
             "CAREPATH_WATCHDOG_KEYRING_FILE": str(self.keyring),
             "CAREPATH_WATCHDOG_LOG_ONLY": "true",
         }

@@ -89,7 +89,7 @@ def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LayOut:
                 given = "" if commented and not path.exists() else str(path)
             monkeypatch.setenv(variable, given)
         for variable, told in secrets_of(name).items():
-            role = re.search(r"carepath_[a-z]+", told)
+            role = re.search(r"carepath_[a-z_]+", told)
             url = f"postgresql://{role.group() if role else 'owner'}:secret@db.example.org/carepath?sslmode=verify-full"
             file = tmp_path / "run" / "secrets" / variable
             file.write_text((url if variable.endswith("_URL") else "whsec_" + "A" * 32) + "\n")
@@ -162,13 +162,13 @@ def test_a_process_without_its_protection_is_refused(
 
 def test_each_process_has_only_its_own_role_and_secrets() -> None:
     roles = {
-        name: {role for told in secrets_of(name).values() for role in re.findall("carepath_[a-z]+", told)}
+        name: {role for told in secrets_of(name).values() for role in re.findall("carepath_[a-z_]+", told)}
         for name in OURS
     }
     assert roles == {
         "worker": {"carepath_recorder", "carepath_projector", "carepath_keys"},
         "console": {"carepath_console", "carepath_keys"},
-        "watchdog": {"carepath_watchdog", "carepath_keys"},
+        "watchdog": {"carepath_watchdog", "carepath_key_reader"},
         "command": {"carepath_reader", "carepath_projector", "carepath_keys"},
         "migrate": set(),
     }

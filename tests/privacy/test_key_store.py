@@ -110,6 +110,18 @@ async def test_no_role_comes_before_the_first_secret_of_patients_keys(postgres: 
         await postgres.drop_database(fresh)
 
 
+async def test_whoever_only_decrypts_adds_no_key(key_store: KeyStore, keys_database: Database, keyring: Path) -> None:
+    key = await key_store.newest("service")
+    async with open_key_store(keys_database.key_reader_url, Keyring(keyring)) as reading:
+        assert await reading.find(key.key_id) == key
+        with pytest.raises(KeysUnavailable):
+            await reading.newest("somebody")
+        with pytest.raises(KeysUnavailable):
+            await reading.assign(uuid4(), bytes(32))
+        with pytest.raises(KeysUnavailable):
+            await reading.rotate("service")
+
+
 async def test_newer_keys_that_somebody_added_keep_nobody_from_theirs(
     key_store: KeyStore, keys_database: Database, keyring: Path
 ) -> None:
