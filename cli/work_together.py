@@ -140,7 +140,7 @@ def _show_held(
 ) -> ExitCode | None:
     """Show what became of each journey. A problem is told with what to do."""
     counted = Counter(each.outcome for each in done)
-    left = len(page.answer.rows) - len(done)
+    left = max(0, len(page.answer.rows) - len(done))  # Others may have begun since, and are held as well.
     rows = [
         {
             "journey_id": str(each.journey_id),

@@ -51,8 +51,8 @@ class Holding:
 
     @property
     def of(self) -> int:
-        """How many journeys are concerned."""
-        return len(self.concerned)
+        """How many journeys are concerned, also by having begun since."""
+        return max(len(self.concerned), len(self.found))
 
     def covers(self, other: "Holding") -> bool:
         """Whether all that the other one holds is held by this one, for the same person."""

@@ -8,7 +8,8 @@ its own journey; nothing is ever signed for several.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self, TypeAlias
 from uuid import UUID, uuid5
 
@@ -164,10 +165,26 @@ async def hold_together(
     context: Context, query: FindConcerned, cases: Sequence[Case], reason: str, request: UUID, *, dry_run: bool
 ) -> AsyncIterator[HeldTogether]:
     """Place a hold in each of these journeys, which the query found, or say what would happen; yield each result as it
-    is there.
+    is there. Journeys that began meanwhile are looked for, and held too, until there are no more.
 
     In an outage the rest is not tried, so there may be fewer results than journeys.
     """
+    tried: set[UUID] = set()
+    while cases:
+        before = len(tried)
+        async with aclosing(_hold_each(context, query, cases, reason, request, dry_run=dry_run)) as results:
+            async for result in results:
+                tried.add(result.journey_id)
+                yield result
+        if dry_run or len(tried) - before < len(cases):
+            return
+        found = await find_concerned(context, query)
+        cases = [case for case in found.answer.rows if case.journey_id not in tried]
+
+
+async def _hold_each(
+    context: Context, query: FindConcerned, cases: Sequence[Case], reason: str, request: UUID, *, dry_run: bool
+) -> AsyncGenerator[HeldTogether]:
     done: asyncio.Queue[HeldTogether | None] = asyncio.Queue()
     waiting, outages, body = iter(cases), 0, PlaceHold(reason=reason, together=request)
 

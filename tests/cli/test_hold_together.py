@@ -11,6 +11,7 @@ import pytest
 
 from activities.record import KeyAway, Record
 from activities.record.event_codec import load_journey
+from activities.record.read_models import caseload
 from application.caches.histories import Histories, History, ReadSoFar
 from application.context import Context
 from application.errors import Unavailable
@@ -398,3 +399,46 @@ async def test_an_interruption_says_what_is_held_and_how_to_go_on(
     again = await hold(clinics, "--lot", LOT, "--request", request)
     assert again.json["request"] == request
     assert all(len(holds) == 1 for holds in (await held_by(clinics, request)).values())
+
+
+async def test_a_journey_that_begins_meanwhile_is_held_too(
+    open_clinics: Clinics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was on no list, and its first dose of the lot was given."""
+    clinics, looks = open_clinics, [0]
+
+    async def without_the_newest(*given: Any, **named: Any) -> Any:
+        found, looks[0] = await caseload(*given, **named), looks[0] + 1
+        return found.model_copy(update={"rows": found.rows[1:]}) if looks[0] == 1 else found
+
+    monkeypatch.setattr(hold_together, "caseload", without_the_newest)
+    answer = await hold(clinics, "--lot", LOT)
+    assert answer.code == 0, answer.err
+    assert {UUID(row["journey_id"]) for row in answer.json["rows"]} == with_lot(clinics)
+    assert {*await held_by(clinics, answer.json["request"])} == with_lot(clinics) - {clinics.ended}
+    assert looks == [3], "until a look finds no others"
+
+
+@pytest.mark.parametrize("killed_after", range(4))
+async def test_a_request_that_is_killed_between_any_two_journeys_goes_on_and_holds_each_once(
+    open_clinics: Clinics, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    clinics, request, taken = open_clinics, str(uuid4()), [0]
+    submit = helpers.DirectJourneys.submit
+
+    async def die(self: helpers.DirectJourneys, journey_id: UUID, command: Command) -> int:
+        version = await submit(self, journey_id, command)
+        taken[0] += 1
+        if taken[0] > killed_after:
+            raise RuntimeError("killed: it is taken, and nobody was told")
+        return version
+
+    with monkeypatch.context() as patched:
+        patched.setattr(helpers.DirectJourneys, "submit", die)
+        broken = await hold(clinics, "--lot", LOT, "--request", request)
+        assert broken.code != 0
+    answers = [await hold(clinics, "--lot", LOT, "--request", request) for _ in range(2)]
+    assert [answer.code for answer in answers] == [0, 0], [answer.err for answer in answers]
+    placed = await held_by(clinics, request)
+    assert {*placed} == with_lot(clinics) - {clinics.ended}
+    assert all(len(holds) == 1 for holds in placed.values())

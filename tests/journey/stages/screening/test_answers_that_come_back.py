@@ -250,3 +250,17 @@ def test_an_exclusion_counts_as_answered_yes_until_somebody_confirms_that_it_was
     confirm(play)
     assert not list_exclusions(play.journey, "hard") + list_exclusions(play.journey, "review")
     assert not play.asks_for(SignOffKind.EXCLUSION_REVIEW)
+
+
+def test_nobody_answers_away_a_review_that_two_people_have_not_decided() -> None:
+    """Whoever had said yes said no a minute later, and the review that takes two people was asked of nobody."""
+    play = before("session.release")
+    no = answered(exclusions={REVIEW: {"answer": "no"}})
+    play.do(answered(exclusions={REVIEW: {"answer": "yes", "note": "found (invented)"}}))
+    for given_ in (no, answered(exclusions={REVIEW: {"answer": "unknown"}})):
+        play.refused(given_, code=RefusalCode.CONTRADICTS, field=f"exclusions.{REVIEW}")
+    play.sign_once(SignOffKind.EXCLUSION_REVIEW)
+    play.refused(no, code=RefusalCode.CONTRADICTS, field=f"exclusions.{REVIEW}")
+    play.sign_once(SignOffKind.EXCLUSION_REVIEW)
+    play.do(no)
+    assert list_exclusions(play.journey, "review") == ()

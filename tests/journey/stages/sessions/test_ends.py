@@ -143,6 +143,21 @@ def test_vital_signs_of_another_time_are_no_measurement_that_is_due(minutes: int
     assert one(play.do(high, Role.SESSION_MONITOR), e.SessionObserved).alert == "emergency", "it is judged all the same"
 
 
+def test_no_clinician_decides_to_end_a_session_of_a_patient_whom_nobody_saw() -> None:
+    """Every observation was missed, and one clinician proposed the end and signed it: nobody had seen the patient."""
+    play = after("session.dose")
+    left_out(play)
+    play.at = last_dose(play) + timedelta(minutes=240)
+    decided = ending(play, criteria={}, clinician_decision="the observer does not answer")
+    unseen = "nobody has seen the patient since"
+    play.refused(decided, code=RefusalCode.INCOMPLETE, field="session", says=unseen)
+    seen = {"seen_at": play.at, "consciousness": "alert", "breathing_normal": True, "vomiting": False}
+    play.do(c.RecordObservation.model_validate(seen), Role.OBSERVER)
+    play.do(decided)
+    play.sign(SignOffKind.END_DECISION, "1")
+    assert play.journey.sessions[1].ended_at is not None
+
+
 @pytest.mark.requirement("A29")
 def test_no_session_ends_without_the_vital_signs_that_the_protocol_has_measured() -> None:
     """Heart rate and oxygen were never measured after the dose, and the session ended."""
@@ -267,6 +282,7 @@ def end_to_sign(*, missed: bool = False) -> Play:
     play.at = last_dose(play) + timedelta(minutes=240)
     if missed:
         play.do(c.MissObservation(session=1, minute=120, reason="x"))
+        play.do(observation(play.journey, 1, 240, play.at).model_copy(update={"cadss": (2, 1, 0, 0, 0, 0)}))
     known = play.journey.protocol.sessions.criteria_known_from
     criteria = {name: name not in known for name in play.journey.protocol.sessions.release_criteria}
     play.do(ending(play, criteria=criteria, clinician_decision="stays with the observer, seen by video"))

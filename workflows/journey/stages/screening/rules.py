@@ -68,13 +68,18 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
 
 def answer(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record answers. That a hard exclusion does not hold after all is no new answer: it is a correction, which a
-    second, clinical person confirms."""
-    hard = list_exclusions(journey, "hard")
-    back = [code for code, given in command.exclusions.items() if code in hard and given.answer != "yes"]
+    second, clinical person confirms. Nor is it of one that takes a review, until that is decided."""
+    stand, why = list_exclusions(journey, "hard"), "which excludes the patient"
+    if not is_approved(journey, SignOffKind.EXCLUSION_REVIEW):
+        stand, why = (
+            (*stand, *list_exclusions(journey, "review")),
+            "which excludes the patient, or is still to be reviewed",
+        )
+    back = [code for code, given in command.exclusions.items() if code in stand and given.answer != "yes"]
     if back:
         refuse(
             RefusalCode.CONTRADICTS,
-            f"{list_some(back, ', ')} was answered yes, which excludes the patient",
+            f"{list_some(back, ', ')} was answered yes, {why}",
             "Correct that answer (`pathway amend`); a second, clinical person confirms it",
             f"exclusions.{back[0]}",
         )

@@ -90,7 +90,8 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
 
 def require_endable(journey: Journey, session: Session, at: datetime) -> None:
     """Refuse what no decision may do: to end a session before its time after the patient's last dose, while a
-    scheduled observation is neither made nor recorded as missed, or by a correction that nobody has confirmed.
+    scheduled observation is neither made nor recorded as missed, while nobody has seen the patient since one that was
+    missed, or by a correction that nobody has confirmed.
 
     Raises:
         RefusalRaised: one of these is so.
@@ -116,6 +117,14 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
             RefusalCode.INCOMPLETE,
             f"neither made nor recorded as missed: observation at {list_some(awaited, ', ')}",
             "Observe now, or say why it was missed (`session miss-observation`, `observation miss`)",
+            "session",
+        )
+    unseen = [minute for minute in session.missed if not journey.is_seen_since(session, minute)]
+    if unseen:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"nobody has seen the patient since the observation that was missed at {min(unseen)} minutes",
+            "Reach whoever is with the patient, and record what they see; until then the alarm goes on",
             "session",
         )
     resting = [v for v, made in journey.unconfirmed.items() if _rests_on(session, made)]
