@@ -78,6 +78,7 @@ MEANINGS: Mapping[str, str] = {
     "session_revoked": "The key that opened the working session had been revoked.",
     "proof_forged": "The command was not signed by the key of the working session.",
     "proof_copied": "The proof of who acted was copied from another event.",
+    "proof_at_another_time": "The command says that it was sent in the future, or before or after its session.",
     "merged_unsigned": "Two patients were merged, or taken apart, without the signed decision of two people.",
     "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
     "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",

@@ -187,7 +187,7 @@ async def polled(bare: Client, task_queue: str) -> Payload:
         namespace=bare.namespace, task_queue=TaskQueue(name=task_queue), identity="stranger"
     )
     while True:
-        task = await bare.workflow_service.poll_workflow_task_queue(request, timeout=timedelta(seconds=20))
+        task = await bare.workflow_service.poll_workflow_task_queue(request, retry=False, timeout=timedelta(seconds=20))
         for each in task.messages:
             update = Request()
             if each.body.Unpack(update):

@@ -198,7 +198,8 @@ async def test_a_journey_whose_tasks_a_worker_keeps_begins_anew(
         if number == 0:
             too_slow = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
             await ground.client.workflow_service.respond_workflow_task_failed(
-                RespondWorkflowTaskFailedRequest(namespace=ground.client.namespace, task_token=token, cause=too_slow)
+                RespondWorkflowTaskFailedRequest(namespace=ground.client.namespace, task_token=token, cause=too_slow),
+                retry=False,
             )
             assert (await ground.reconcile())[course.id] == (Drift.SILENT, False)
 
