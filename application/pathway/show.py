@@ -14,6 +14,7 @@ from application.context import Context
 from application.errors import NotFound
 from application.input.numbers import number_in
 from application.pathway.command_catalog import PreparedForm, as_task, asked_of_patient, questionnaires_lacking
+from application.pathway.consents import Informed, informed
 from application.reading.access_log import Query, require_staff
 from application.reading.history import as_known, read_journey, read_so_far
 from application.sign_offs.session_releases import find_unproven, versions_of
@@ -94,12 +95,13 @@ class CompareMoments(Query):
 
 
 class JourneyAt(NamedTuple):
-    """A journey, the moment (UTC) at which it is looked at, and its sessions whose clearance or release stands and is
-    not proven."""
+    """A journey, the moment (UTC) at which it is looked at, its sessions whose clearance or release stands and is
+    not proven, and by whom its consents and what the patient understood were recorded."""
 
     journey: Journey
     at: datetime
     unproven: frozenset[int]
+    informed: Informed = Informed()
 
 
 class UnreadEvent(NamedTuple):
@@ -178,16 +180,20 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
     read = await read_so_far(context, query, query.journey_id)
     version = None if query.at is None or query.corrected else number_in(query.at)
     if read.whole is None and version is not None and version <= len(read.events):
-        return await _proven(context, as_known(read.events, str(version), now=context.now()), read.stored)
+        then = as_known(read.events, str(version), now=context.now())
+        return await _proven(context, then, read.events, read.stored)
     history = read.require_whole()
     if query.at is None:
-        return await _proven(context, history.journey, read.stored)
+        return await _proven(context, history.journey, history.events, read.stored)
     then = as_known(history.events, query.at, now=context.now(), corrected=query.corrected)
-    return await _proven(context, then, read.stored)
+    return await _proven(context, then, history.events, read.stored)
 
 
-async def _proven(context: Context, journey: Journey, stored: Sequence[StoredEvent]) -> JourneyAt:
-    return JourneyAt(journey, context.now(), await find_unproven(context, journey, stored))
+async def _proven(
+    context: Context, journey: Journey, events: Sequence[Event], stored: Sequence[StoredEvent]
+) -> JourneyAt:
+    unproven = await find_unproven(context, journey, stored)
+    return JourneyAt(journey, context.now(), unproven, informed(journey, events))
 
 
 async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
@@ -249,7 +255,7 @@ async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
     history = await read_journey(context, query, query.journey_id)
-    return await _proven(context, history.journey, history.stored)
+    return await _proven(context, history.journey, history.events, history.stored)
 
 
 async def show_patient_view(context: Context, query: ShowPatientView) -> PatientSummary:

@@ -66,7 +66,7 @@ def journey_page(
     visit: Visit, shown: JourneyAt, *, then: str | None = None, again: AccessLogEntry | None = None
 ) -> Response:
     """Return the page of a journey. As it was ``then``, or as it is shown ``again``, nothing can be sent from it."""
-    journey, at, unproven = shown
+    journey, at, unproven, informed = shown
     waiting = most_urgent(journey, SENTENCES)
     past = then is not None or again is not None
     return page(
@@ -76,6 +76,7 @@ def journey_page(
         again=again,
         journey=journey,
         unproven=unproven,
+        informed=informed,
         then=then,
         at=at,
         zone=journey.patient.zone,
