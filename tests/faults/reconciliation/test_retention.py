@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
@@ -24,12 +25,26 @@ QUEUE = "care-pathway"
 AT_ONCE = timedelta(seconds=1)
 
 
+SETTINGS = {
+    "system.namespaceMinRetentionLocal": "1s",
+    "history.retentionTimerJitterDuration": "1s",
+    # Whoever ends before the server knows of the new retention is kept for as long as the old one said.
+    "system.namespaceCacheRefreshInterval": "50ms",
+}
+
+
 class ForgetfulServer(TemporalServer):
     """A server that takes the shortest retention there is, and keeps to it."""
 
     def _command(self) -> list[str | Path]:
-        names = ("system.namespaceMinRetentionLocal", "history.retentionTimerJitterDuration")
-        return [*super()._command(), *(word for name in names for word in ("--dynamic-config-value", f'{name}="1s"'))]
+        settings = (("--dynamic-config-value", f'{name}="{value}"') for name, value in SETTINGS.items())
+        return [*super()._command(), *(word for setting in settings for word in setting)]
+
+    async def _keep_closed_workflows(self) -> None:
+        client = await Client.connect(self.address, namespace=self.namespace)
+        shortest = UpdateNamespaceRequest(namespace=self.namespace)
+        shortest.config.workflow_execution_retention_ttl.FromTimedelta(AT_ONCE)
+        await client.workflow_service.update_namespace(shortest, retry=True)
 
 
 async def is_gone(course: Course) -> bool:
@@ -50,9 +65,6 @@ async def test_what_is_said_of_a_journey_that_temporal_has_forgotten_is_taken_fr
         stack.codec() as codec,
     ):
         client = await connected(stack, codec)
-        shortest = UpdateNamespaceRequest(namespace=client.namespace)
-        shortest.config.workflow_execution_retention_ttl.FromTimedelta(AT_ONCE)
-        await client.workflow_service.update_namespace(shortest, retry=True)
         course = Course(client, record, stack.signers, QUEUE)
         async with at_work(client, record, stack.signers, QUEUE):
             await course.begin()
