@@ -30,7 +30,7 @@ demo: $(LOCAL)  ## play a PTSD and an anxiety journey, months long, on a local s
 up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
 	@$(PY) -m simulation.up $(ARGS)
 
-unit: $(DEV)  ## the tests that need no server and start no program
+unit: $(DEV)  ## the quick tests that need no server and start no program
 	@$(PYTEST) $(CORES) -m unit $(ARGS)
 
 test: browser-deps lint  ## all that guards a merge: linters, types, import contracts, tests

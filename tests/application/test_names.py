@@ -3,12 +3,15 @@
 import ast
 from collections import defaultdict
 
+import pytest
+
 from tests.sources import ROOT, SERVICE, sources
 
 ALIKE = {"Refused"}
 """Two exceptions, inside the core and outside of it, by which a command is refused."""
 
 
+@pytest.mark.long
 def test_no_two_classes_share_a_name() -> None:
     places = defaultdict(list)
     for path in sources(*SERVICE):

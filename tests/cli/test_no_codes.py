@@ -49,6 +49,7 @@ def shown(capture: pytest.CaptureFixture[str], show: Callable[[Output, T], None]
     return told.out + told.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [37, pytest.param(7, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_a_whole_course_is_shown_in_words(pathway: Pathway, every: int, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from workflows.journey.protocol import Pathway
 ZONE = "America/Los_Angeles"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pathway", PROTOCOLS)
 def test_every_fact_that_can_be_corrected_is_offered_as_it_was_recorded(pathway: Pathway) -> None:
     play, corrected = course(pathway), set()

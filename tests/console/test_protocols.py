@@ -93,6 +93,7 @@ async def test_what_changed_is_said_in_words(browser: Browser) -> None:
         assert (await browser.go(none)).status_code == 404
 
 
+@pytest.mark.long
 async def test_two_people_approve_with_their_keys(browser: Browser, directory: Path) -> None:
     file = directory / "ours.yaml"
     await open_page(browser, DIRECTOR)

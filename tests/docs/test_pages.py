@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from application.identity.openid.settings import OpenIdSettings
 from application.messages.settings import MessageSettings
 from application.settings import MESSAGES_PREFIX, OPENID_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
@@ -56,6 +58,7 @@ def links(page: Path) -> Iterator[tuple[Path, str]]:
             yield (page.parent / place).resolve() if place else page, anchor
 
 
+@pytest.mark.long
 def test_every_link_leads_to_a_file_and_a_section() -> None:
     broken = [
         f"{name(page)} → {name(target)}#{anchor}"
@@ -91,6 +94,7 @@ def test_every_file_that_is_named_exists() -> None:
     assert missing == []
 
 
+@pytest.mark.long
 def test_every_definition_that_is_named_exists() -> None:
     missing = [
         f"{name(page)}: {file}::{definition}"

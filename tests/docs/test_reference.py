@@ -12,6 +12,7 @@ from workflows.journey.vocabulary.base import LONGEST_IDENTIFIER
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.long
 def test_the_reference_is_up_to_date() -> None:
     generated = pages()
     outdated = [page.name for page, text in generated.items() if page.read_text() != text]

@@ -362,6 +362,7 @@ def test_nobody_alone_takes_the_contacts_after_a_dose_away_once_the_pathway_ends
     assert [w.id for w in play.journey.waiting.values() if w.kind in ("check_in", "visit")] == owed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["before the sessions", "after closing"])
 def test_a_check_in_that_was_made_too_late_is_decided_on_wherever_its_dose_was_told(moment: str) -> None:
     play = before("screening.record")

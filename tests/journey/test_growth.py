@@ -64,6 +64,7 @@ def test_a_command_costs_no_more_with_much_open(kind: str) -> None:
 VERY_MUCH = pytest.param(50_000, 10_000, marks=(pytest.mark.soak, pytest.mark.timeout(1800)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("events", "many"), [(1_500, 300), VERY_MUCH])
 def test_a_journey_in_which_very_much_happened_is_held_at_once(events: int, many: int) -> None:
     """10,000 requests with a kilobyte of text each are ten megabytes of messages."""

@@ -77,6 +77,7 @@ def _of(node: ast.AST, allowed: set[ast.AST]) -> Iterator[str]:
             yield "async"
 
 
+@pytest.mark.long
 def test_core_is_pure() -> None:
     found = {str(path.relative_to(CORE)): impurities(path.read_text()) for path in FILES}
     assert {name: impure for name, impure in found.items() if impure} == {}

@@ -39,6 +39,7 @@ def assert_remembers_rightly(journey: Journey) -> None:
             assert current_decision(journey, kind, subject) == current_decision(fresh, kind, subject)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_at_the_steps_of_a_course_as_if_asked_for_the_first_time(pathway: Any, every: int) -> None:
@@ -191,6 +192,7 @@ SENT = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_a_command_that_was_only_tried_changes_no_answer(pathway: Pathway, every: int) -> None:

@@ -46,6 +46,7 @@ def imported(path: Path) -> Iterator[str]:
                     yield found
 
 
+@pytest.mark.long
 def test_no_circle_of_imports() -> None:
     order = list(TopologicalSorter({name: set(imported(path)) for name, path in MODULES.items()}).static_order())
     assert order.index("workflows.journey.aggregate") < order.index("workflows.journey.decide")
@@ -71,6 +72,7 @@ def within(folder: str, module: str) -> str:
     return module.removeprefix(f"{folder}.").partition(".")[0] if module.startswith(f"{folder}.") else ""
 
 
+@pytest.mark.long
 def test_imports_stand_on_top() -> None:
     for module, path in MODULES.items():
         tree = ast.parse(path.read_text())

@@ -54,6 +54,7 @@ def test_a_bad_protocol_is_refused_where_it_is_bad(name: str, tmp_path: Path) ->
     assert not unnamed([name], tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "names",
     [BAD_SHAPES, BAD_BY_SCHEMA, BAD_YAML, BAD_CARE, BAD_TIMES_AND_STAFF],

@@ -65,6 +65,7 @@ def test_a_list_stands_in_place_of_the_whole_list(tmp_path: Path) -> None:
     assert load(path).follow_up.questions == load(PTSD).follow_up.questions
 
 
+@pytest.mark.long
 def test_a_change_of_what_is_extended_changes_the_digest(tmp_path: Path) -> None:
     own = PTSD.read_text().replace("extends: at-home", "extends: ours.yaml")
     ours = (SHARED / "at-home.yaml").read_text()

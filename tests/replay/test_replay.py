@@ -51,6 +51,7 @@ async def replays_under(seed: str, names: Sequence[str]) -> None:
     assert output.decode().count(" 0 failed") == len(names)
 
 
+@pytest.mark.long
 async def test_a_history_that_differs_does_not_replay() -> None:
     [run] = corpus.load("in-clinic")
     activity = next(event for event in run.events if event.HasField("activity_task_scheduled_event_attributes"))

@@ -52,6 +52,7 @@ def test_the_file_is_private_and_holds_no_clear_key(path: Path) -> None:
         assert private.hex() not in shown
 
 
+@pytest.mark.long
 def test_the_usual_cost_is_what_is_recommended_and_works(path: Path) -> None:
     generate(path, CLIO.id, PASSPHRASE)
     kdf = json.loads(path.read_bytes())["kdf"]

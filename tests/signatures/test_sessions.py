@@ -309,6 +309,7 @@ def unproven(events: Sequence[e.Event], log: ThisLog = LOG) -> list[str]:
     return [*unproven_events(REGISTER, log, CLINIC, events)]
 
 
+@pytest.mark.long
 def test_a_whole_journey_is_recorded_as_people_sent_it() -> None:
     """With the proof of who sent it each command is recorded, and what anybody may send also without."""
     for journey, command, at in moves():

@@ -60,6 +60,7 @@ def read(raw: bytes) -> list[tuple[int, Referral]]:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.sampled_from(" \",;\n\t'"), min_size=1)
 
 
+@pytest.mark.long
 @given(
     reasons=st.lists(
         TEXTS.filter(lambda text: text.strip() == text != "" and not text.startswith("<")), min_size=1, max_size=4

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_rows_about_one_patient_take_turns_however_they_are_connected(rows: list
         assert all(spans[other][1] <= spans[number][0] for other in earlier)
 
 
+@pytest.mark.long
 def test_very_many_rows_about_one_patient_cost_no_more_each() -> None:
     """As where a column of a file has the same word in every row."""
     turns, done = BatchRows(), list[int]()

@@ -39,6 +39,7 @@ def keywords(call: ast.Call) -> Iterator[str]:
             yield keyword.arg or "**"
 
 
+@pytest.mark.long
 def test_every_event_is_a_constant_and_every_key_that_is_logged_is_shown() -> None:
     """A text made at run time may hold anything. No key is allowed that nobody uses."""
     made = list(calls())

@@ -77,6 +77,7 @@ FORGED: dict[str, Callable[[Recorded], Recorded]] = {
 }
 
 
+@pytest.mark.long
 def test_a_release_of_people_is_shown() -> None:
     rows, commands = kept(until_release(signed_course()))
     assert follows(rows, commands, EARLY, HERE, 1, {})
@@ -251,6 +252,7 @@ def test_a_release_is_proven_again_once_anything_has_changed(monkeypatch: pytest
     assert len(asked) == 4, "what does not hold is proven each time"
 
 
+@pytest.mark.long
 async def test_journeys_whose_build_does_not_answer_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a console all looks share what they prove."""
     monkeypatch.setattr(session_releases, "verified_register", lambda _: EARLY)

@@ -152,6 +152,7 @@ def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple
             assert again == () or isinstance(again, Refusal), "nothing happens twice"
 
 
+@pytest.mark.long
 @given(st.data(), moments())
 def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     """A new run of the workflow begins from the state as JSON: it must go on as if nothing had happened."""

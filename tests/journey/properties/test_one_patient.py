@@ -136,6 +136,7 @@ def test_no_two_doses_of_one_patient_are_too_close_in_whatever_journeys(data: st
 OF_HARM = [body for body in BODIES if body.model_fields["kind"].default in HARM]
 
 
+@pytest.mark.long
 @pytest.mark.requirement("A35")
 @examples(3)
 @given(moments(), st.data())

@@ -132,6 +132,7 @@ SEEN_FORMATS = {*map(chr, range(0x600, 0x606)), *"\u06dd\u070f\u0890\u0891\u08e2
 """Characters that Unicode counts as formats, and that are seen."""
 
 
+@pytest.mark.long
 def test_nothing_that_hides_is_shown_as_it_is() -> None:
     """Every character there is, and every 101st that is none yet or nobody's, by itself in a word."""
     for number in range(sys.maxunicode + 1):

@@ -1,5 +1,6 @@
 """Whatever people send, sensible or not: a journey that the rules decided and its people signed has no finding."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from workflows.journey.vocabulary.refusals import Refusal
 STEPS = 10
 
 
+@pytest.mark.long
 @examples(0.5)
 @given(st.data(), moments())
 def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Pathway, int]) -> None:

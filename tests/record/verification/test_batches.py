@@ -35,6 +35,7 @@ def find_unproven(decisions: list[Decision]) -> str | None:
     return None
 
 
+@pytest.mark.long
 def test_a_signed_course_proves_right() -> None:
     assert find_unproven(signed_course()) is None
 

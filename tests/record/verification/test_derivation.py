@@ -121,6 +121,7 @@ def test_what_somebody_wrote_into_the_record_is_found(what: str) -> None:
     assert found <= reasons
 
 
+@pytest.mark.long
 def test_a_row_dated_otherwise_is_found_where_it_is() -> None:
     rows, commands = kept(signed_course()[:BEGUN])
     for number in range(0, len(rows), 20):

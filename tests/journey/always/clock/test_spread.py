@@ -51,6 +51,7 @@ def test_the_shipped_protocols_spread_their_reminders() -> None:
         assert not any(step.spread_minutes for step in SHIPPED.escalation_policies[name].steps if step.alarm)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["sign_in_2_days", "acknowledgement"])
 def test_no_second_has_many_of_those_that_would_come_in_one(policy: str) -> None:
     at = datetime(2026, 11, 24, 7, tzinfo=UTC)

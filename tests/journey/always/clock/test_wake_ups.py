@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.journey.play import JOURNEY, Play, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -27,6 +29,7 @@ def wake_up(play: Play, number: int) -> tuple[e.Event, ...]:
     return decided
 
 
+@pytest.mark.long
 def test_a_thousand_wake_ups_at_each_deadline_take_each_step_once() -> None:
     """Of a request nobody answers, up to the top of its escalation policy."""
     play = started("PTSD").go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))

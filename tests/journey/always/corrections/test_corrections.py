@@ -434,6 +434,7 @@ def escalated(play: Play) -> list[e.ObligationEscalated]:
     return [event.body for event in play.events if isinstance(event.body, e.ObligationEscalated)]
 
 
+@pytest.mark.long
 def test_a_fact_is_corrected_however_often_and_no_watch_is_taken_away() -> None:
     """After ten tellings nothing was corrected any more before a second person had decided, not even an amount."""
     play = after("session.dose").later(minutes=50)

@@ -232,6 +232,7 @@ def _sought_in_vain() -> Play:
     return play
 
 
+@pytest.mark.long
 def test_who_gives_a_patient_up_names_who_goes_on_seeking_them() -> None:
     play = sought_in_vain()
     subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)

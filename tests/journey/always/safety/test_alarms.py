@@ -19,6 +19,7 @@ from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols import list_pathways
 
 
+@pytest.mark.long
 def test_a_seizure_on_friday_at_five_is_told_in_minutes_and_on_through_the_weekend() -> None:
     play = in_session(FRIDAY_AT_FIVE)
     before_it = len(play.events)

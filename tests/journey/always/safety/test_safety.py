@@ -343,6 +343,7 @@ def test_same_fact_found_twice_at_once_makes_holds_of_their_own() -> None:
     assert list(play.journey.holds) == [hold.hold for hold in holds]
 
 
+@pytest.mark.long
 def test_no_one_sees_the_clock_release_anything() -> None:
     play = after("session.end")
     play.do(event(play, 2), Role.PATIENT)
