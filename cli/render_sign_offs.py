@@ -4,14 +4,14 @@ With every decision, its printed name, time and meaning are shown (21 CFR 11.50(
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import RenderableType
 
 from activities.record.read_models import SignOffRequest
 from application.sign_offs.decision_history import ChangedSince, DecisionStatus, PastDecision, status_of
 from application.sign_offs.meanings import spell
-from application.sign_offs.requests import OpenRequest, ShownDecision
+from application.sign_offs.requests import OpenRequest, ShownDecision, SignOffDecision
 from application.words.codes import say, say_all, with_code
 from application.words.lines import describe_change
 from application.words.terms import terms_of_journey
@@ -81,6 +81,7 @@ def request_box(asked: OpenRequest) -> RenderableType:
             "request": request.id,
             "what": request.what,
             "approving means": spell(rule.meaning),
+            **_what_follows(asked),
             "who may sign": say_all(asked.roles),
             "choices": ", ".join(map(with_code, rule.choices)),
             "rationale": "always" if rule.rationale else "to decline or return",
@@ -91,6 +92,13 @@ def request_box(asked: OpenRequest) -> RenderableType:
         },
         f"Sign-off of journey {journey.id}",
     )
+
+
+def _what_follows(asked: OpenRequest) -> dict[str, str]:
+    """Say what each decision, and each choice of an approval, would bring about."""
+    verdicts = {f"to {each}": asked.say_what_follows(each) for each in get_args(SignOffDecision)}
+    choices = {f"to choose {say(each)}": asked.say_what_follows("approve", each) for each in asked.rule.choices}
+    return {**verdicts, **choices}
 
 
 def since_as_json(journey: Journey, since: ChangedSince) -> dict[str, Any]:

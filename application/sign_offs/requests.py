@@ -14,6 +14,7 @@ from application.identity import keyring
 from application.reading.access_log import Query
 from application.reading.history import read_journey
 from application.sign_offs import signing
+from application.sign_offs.consequences import say_what_follows
 from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
 from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey
@@ -97,6 +98,11 @@ class OpenRequest(NamedTuple):
         if digest(content) != self.request.evidence:
             raise NotVerified("the evidence as recorded is not what this request was made for", "Do not sign; tell ops")
         return content
+
+    def say_what_follows(self, decision: SignOffDecision, choice: str | None = None) -> str:
+        """Say what a decision would bring about."""
+        assert self.request.sign_off is not None
+        return say_what_follows(self.journey, self.request.sign_off, self.request.subject, decision, choice)
 
     def objection(self, context: Context, signer: Actor) -> Refusal | None:
         """Say why this signer may not decide it now; None if they may."""

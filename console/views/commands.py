@@ -33,6 +33,7 @@ from application.questionnaires.folder import Folder
 from application.questionnaires.wording import Wording
 from application.reading.access_log import ActOn
 from application.reading.history import load_history, read_journey
+from application.sign_offs.consequences import SIGNED_FORMS
 from application.words.codes import say
 from application.words.viewer import viewers_zone, zone_of_browser
 from console import corrections, names
@@ -396,6 +397,7 @@ def _shown(
         instruments=_questionnaires(form, visit.signed_in.person.role) if choosing else {},
         choice=TASK if visit.signed_in.person.role in WITHOUT_KEY else "instrument",
         signed=form.kind.model in SIGNED,
+        follows=SIGNED_FORMS.get(form.kind.model),
         by_anybody=form.kind.model.by_anybody,
         kept={name: value for name, value in visit.request.query_params.items() if name not in NOT_KEPT},
         route=_whom_to_call(form),

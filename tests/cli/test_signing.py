@@ -69,6 +69,9 @@ def test_list_and_show(world: World, journey: UUID, request_id: str, profiles: P
     for role, count in ((Role.MEDICAL_DIRECTOR, 1), (Role.COORDINATOR, 0)):
         mine = call(world, "signoff", "list", "--mine", "--profile", profiles[role], "--json").json
         assert len(mine) == count
+    told = " ".join(call(world, "signoff", "show", str(journey), request_id).out.split())
+    assert "to approve What follows depends on your choice." in told
+    assert "to choose at home The patient may be treated at home." in told
     shown = call(world, "signoff", "show", str(journey), request_id, "--json").json
     assert digest(shown["evidence"]) == shown["evidence_hash"]
     code = shown["short_code"].replace("-", "")

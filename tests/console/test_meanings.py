@@ -44,6 +44,13 @@ async def test_it_stands_above_the_decision_beside_what_is_signed(clinics: Clini
     await browser.sign_in("clinician")
     page = (await browser.go(f"/journeys/{journey_id}/sign-offs/{request}")).text
     assert "<strong>I have written this evaluation</strong>. It is signed as “evaluation authored”" in page
+    assert 'aria-describedby="follows-approve" required> approve</label>' in " ".join(page.split())
+    for verdict, follows in (
+        ("approve", "Screening begins"),
+        ("decline", "The pathway ends"),
+        ("return", "Its author"),
+    ):
+        assert f'id="follows-{verdict}">{follows}' in page
     exactly, _, technical = page.partition("<summary>Technical details, also part of what is signed")
     assert str(journey_id) in technical.partition("</details>")[0]
     assert re.search("<dt>nothing recorded for</dt><dd>[^<]*corrected, corrected at, taken back", exactly)
