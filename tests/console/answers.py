@@ -163,8 +163,8 @@ async def _answer(asked: Asked, person: str, row: Row) -> str:
 
 def written(table: Mapping[Row, Sequence[str]], people: Sequence[str]) -> str:
     """Return a table as it stands in its file."""
-    head = f"{'':{WIDTH}}" + "".join(f"{TITLES.get(person, person):>11}" for person in people)
-    lines = [f"{row.title}{''.join(f'{answer:>11}' for answer in answers)}" for row, answers in table.items()]
+    head = f"{'':{WIDTH}}" + "".join(f"{TITLES.get(person, person):>13}" for person in people)
+    lines = [f"{row.title}{''.join(f'{answer:>13}' for answer in answers)}" for row, answers in table.items()]
     return HEAD + "\n".join((head, *lines)) + "\n"
 
 
