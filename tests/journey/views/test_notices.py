@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.journey.contacts import handover
-from tests.journey.play import Play, after, before, course, started
+from tests.journey.play import Play, after, before, course, standing_at, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
@@ -12,6 +14,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.views.appointments import appointments
 from workflows.journey.views.notices import Notice, is_open, notices
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 
 def told(events: Sequence[e.Event], since: int) -> list[Notice]:
@@ -54,7 +57,52 @@ def test_who_died_gets_no_message_about_the_session_that_is_cancelled() -> None:
     version = play.journey.version
     play.sign(SignOffKind.DEATH, "death-1", rationale="seen")
     assert "session.cancelled" in [event.body.kind for event in play.events if event.version > version]
-    assert not [n for n in told(play.events, version) if n.to == Role.PATIENT]
+    every = told(play.events, version)
+    assert not [n for n in every if n.to == Role.PATIENT]
+    assert [n.to for n in every if n.kind == "pathway_ending"] == [Role.COORDINATOR, Role.CLINICIAN]
+    assert [n.to for n in every if n.kind == "session_cancelled"] == [Role.SESSION_MONITOR]
+
+
+LEAVING: dict[str, tuple[c.CommandBody, Role]] = {
+    "a withdrawal": (c.Withdraw(), Role.PATIENT),
+    "a withdrawal that staff enter": (c.Withdraw(), Role.COORDINATOR),
+    "a transfer": (c.Transfer(reason="x", referral="y"), Role.CLINICIAN),
+    "a stop": (c.StopForSafety(reason="x", referral="y"), Role.CLINICIAN),
+}
+
+
+def moments() -> dict[tuple[object, ...], int]:
+    """The moments of a course that differ in their stage or in how far a session is: the first command of each."""
+    found: dict[tuple[object, ...], int] = {}
+    for number, (journey, _, _) in enumerate(course("PTSD").moves):
+        how_far = [(each.number, each.released_at, each.dosed_at, each.ended_at) for each in journey.sessions.values()]
+        found.setdefault((journey.stage, *how_far), number)
+    return found
+
+
+@pytest.mark.parametrize("leaving", LEAVING)
+def test_an_ending_is_told_at_once_to_everybody_who_has_a_part_at_every_stage(leaving: str) -> None:
+    stages = set()
+    for number in moments().values():
+        play = standing_at("PTSD", number)
+        stages.add(play.journey.stage)
+        sessions = [each for each in play.journey.sessions.values() if each.dosed_at is None and each.ended_at is None]
+        version = play.journey.version
+        play.do(*LEAVING[leaving])
+        every = told(play.events, version)
+        ending = [n.to for n in every if n.kind == "pathway_ending"]
+        assert sorted(ending) == sorted((Role.PATIENT, Role.COORDINATOR, Role.CLINICIAN)), play.journey.stage
+        monitors = [n.about for n in every if n.to == Role.SESSION_MONITOR and n.kind.startswith("session_")]
+        assert monitors == [f"session-{each.number}" for each in sessions], play.journey.stage
+    assert stages == set(Stage) - {Stage.CLOSED}
+
+
+def test_a_session_that_is_cancelled_is_told_to_the_monitors_until_it_would_have_begun() -> None:
+    play = before("session.check")
+    begins = play.journey.sessions[1].starts_at
+    play.do(c.CancelSession(session=1, reason="invented"), Role.COORDINATOR)
+    assert open_of(play, "session_cancelled", "session-1", begins - timedelta(seconds=1)) == [True]
+    assert open_of(play, "session_cancelled", "session-1", begins) == [False]
 
 
 def test_visits_that_are_handed_over_leave_the_calendar() -> None:
@@ -115,4 +163,4 @@ def test_what_the_patient_is_to_know_is_open_until_it_is_known_or_is_so_no_more(
     assert open_of(stopped, "session_released", "session-1") == [False], "nobody is told to take it now"
     assert open_of(after("session.dose"), "session_released", "session-1") == [False]
     play.do(c.StopForSafety(reason="x", referral="x"))
-    assert open_of(play, "pathway_ending", "") == [True]
+    assert open_of(play, "pathway_ending", "") == [True, True, True]

@@ -14,6 +14,8 @@ from workflows.journey.vocabulary.base import Identifier, ImmutableModel
 
 APPOINTMENT = "appointment"
 """The kind of the notice that an appointment was given, moved or cancelled."""
+CANCELLED = "session_cancelled"
+"""The kind of the notice to who would have watched over a session that it does not take place."""
 
 ASKS = (Action.ASK, Action.REMIND)
 """What tells people of a task of theirs, and of nothing else."""
@@ -41,7 +43,7 @@ def notices(event: e.Event) -> tuple[Notice, ...]:
 
 def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: datetime) -> bool | None:
     """Whether what a notice of these events of a journey tells of is still to be done, or lies ahead at a moment (UTC);
-    None where nothing that is recorded says so. What the patient is to know, such as that the pathway ends, stays open.
+    None where nothing that is recorded says so. What people are to know, such as that the pathway ends, stays open.
     Of what was to be done in the place of what nobody did, others may have to hear afterwards, too. Who died is told
     nothing."""
     event = next((each for each in events if each.event_id == notice.event_id), None)
@@ -49,7 +51,7 @@ def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: dat
         return None
     if notice.to == Role.PATIENT and find_standing(journey) is not None:
         return False if journey.died else None
-    if notice.kind == APPOINTMENT:
+    if notice.kind in (APPOINTMENT, CANCELLED):
         return _is_ahead(event, events, at)
     match event.body:
         case e.ObligationEscalated() as body:
@@ -76,13 +78,17 @@ def _is_ahead(event: e.Event, events: Sequence[e.Event], at: datetime) -> bool:
     settled: list[str] = []
     for each in events:
         if each.version > event.version:
-            settled += [told.name for told in appointments(each)]
-            if isinstance(each.body, e.SessionCancelled):
-                settled.append(f"session-{each.body.session}")
+            settled += _named(each)
         else:
             starts |= {told.name: told.starts for told in appointments(each) if told.starts is not None}
-    told_now = [told.name for told in appointments(event) if told.name not in settled]
+    told_now = [name for name in _named(event) if name not in settled]
     return any(name in starts and starts[name] > at for name in told_now)
+
+
+def _named(event: e.Event) -> list[str]:
+    """The appointments that an event says something of, to whomever."""
+    cancelled = [f"session-{event.body.session}"] if isinstance(event.body, e.SessionCancelled) else []
+    return cancelled + [told.name for told in appointments(event)]
 
 
 def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
@@ -121,5 +127,11 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
         case e.DeathReported():
             for clinical in CLINICAL:
                 yield "death", clinical, body.death, True
-        case e.PathwayEnding() if body.outcome != "deceased":
-            yield "pathway_ending", Role.PATIENT, None, False
+        case e.SessionCancelled():
+            yield CANCELLED, Role.SESSION_MONITOR, f"session-{body.session}", False
+        case e.PathwayEnding():
+            # Whoever ends it, and however early: where nothing is awaited any more, no list would show it to anybody.
+            if body.outcome != "deceased":
+                yield "pathway_ending", Role.PATIENT, None, False
+            yield "pathway_ending", Role.COORDINATOR, None, False
+            yield "pathway_ending", Role.CLINICIAN, None, False
