@@ -94,7 +94,6 @@ WORDS: Final = {
     "follow_up_care": "follow-up care",
     "follow_up_appointments": "follow-up appointments",
     "background_reading": "reading",
-    "on_call_clinician": "on-call clinician",
     # What became of a message.
     "requeued": "to be sent again",
     "asked_again": "another one was asked for",

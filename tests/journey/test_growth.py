@@ -51,7 +51,7 @@ def test_alarms_are_shown_before_what_is_due_earlier() -> None:
     quiet = crowded("questions", 60)
     waiting = play.journey.waiting.put(quiet.journey.waiting)
     shown = details(play.journey.model_copy(update={"waiting": waiting}))
-    assert "on call clinician" in shown.splitlines()[4]
+    assert "on-call clinician" in shown.splitlines()[4]
 
 
 @pytest.mark.parametrize("kind", FLAT)

@@ -6,8 +6,9 @@ from enum import Enum
 
 
 def in_words(code: str) -> str:
-    """Return a coded word as plain words: ``on_call_clinician`` is "on call clinician"."""
-    return str(code.value if isinstance(code, Enum) else code).replace("_", " ")
+    """Return a coded word as plain words: ``session_monitor`` is "session monitor"."""
+    words = str(code.value if isinstance(code, Enum) else code).replace("_", " ")
+    return words.replace("on call clinician", "on-call clinician")
 
 
 def name_of(thing: str) -> str:
