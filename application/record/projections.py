@@ -8,6 +8,7 @@ from activities.record.read_models import ProjectionStatus, Stale
 from application.context import Context
 from application.errors import Conflict
 from application.reading.access_log import keep_look_after, require_looks_after_it
+from application.reading.history import no_such_journey
 
 
 class Projections(NamedTuple):
@@ -45,10 +46,13 @@ async def retry_projection(context: Context, journey_id: UUID) -> None:
     Raises:
         NotAllowed: the person does not look after the service.
         SettingsError: they name no connection that may write lists.
+        NotFound: nothing is recorded under this id.
         Conflict: an event of it still cannot be applied.
     """
     require_looks_after_it(context)
     record = await context.record()
+    if await record.head(journey_id) is None:
+        raise no_such_journey(journey_id)
     await keep_look_after(context, "record retry", (journey_id,))
     async with context.lists() as lists:
         await read_models.retry(lists, journey_id)

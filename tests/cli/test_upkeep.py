@@ -84,8 +84,10 @@ async def test_what_is_stuck_is_named_and_can_be_retried(clinics: Clinics, monke
 
 
 async def test_retrying_what_is_not_stuck_or_not_there(clinics: Clinics) -> None:
-    for journey_id in (clinics.held, UUID(int=7)):
-        assert (await clinics.call("record", "retry", str(journey_id))).code == 0
+    assert (await clinics.call("record", "retry", str(clinics.held))).code == 0
+    unknown = await clinics.call("record", "retry", str(UUID(int=7)))
+    assert (unknown.code, unknown.out) == (3, "")
+    assert "no journey of this id" in unknown.err
     assert (await clinics.call("record", "retry", "Robin")).code == 2
     await clinics.record.append(clinics.held, clinics.journeys[clinics.held].version, [event()])
     await catch_up(clinics.record)

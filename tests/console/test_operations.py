@@ -142,6 +142,10 @@ async def test_a_stale_journey_is_applied_anew(record: Record, browser: Browser,
     )
     await browser.sign_in("ops")
     await browser.go("/ops")
+    answer = await browser.send({"journey": str(UUID(int=7))}, "/ops/retry")
+    assert answer.status_code == 404
+    assert "no journey of this id" in said(browser)
+    await browser.go("/ops")
     await browser.send({}, "/ops/retry")
     assert "The journey is not stale any more." in said(browser)
     assert "Stale journeys None." in said(browser)
