@@ -5,6 +5,7 @@ Pages are plain HTML with forms. Scripts of our own ask a browser for a passkey,
 is no connection; nothing but passkeys needs one.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -33,7 +34,7 @@ from console import cookies, pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT, Drafts
 from console.holdings import Holdings
-from console.limits import Limits, count_try
+from console.limits import Limits, TooSlow, count_try
 from console.sign_ins import SignIn, SignIns
 from console.taps import OneAnswer, Taps
 from console.views import (
@@ -78,6 +79,8 @@ HOST = "localhost"
 """Where the console is served. A name and not a number: passkeys are bound to names."""
 MOST_SENT = 512 * 1024
 """How large a form may be (bytes)."""
+ARRIVES_WITHIN = 60.0
+"""How long a form may take to arrive whole (seconds): the largest one does over a slow telephone, too."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
@@ -172,8 +175,9 @@ def create_app(
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
     app.add_exception_handler(HTTPException, _tell)
-    app.add_middleware(_Closed, hosts=_hosts(opened.context()))
     app.add_middleware(OneAnswer, cookie=COOKIE, now=now)
+    # The last one is outside of all others: what it bounds is bounded for them, too.
+    app.add_middleware(_Closed, hosts=_hosts(opened.context()))
     return app
 
 
@@ -264,8 +268,9 @@ def _known(request: Request) -> SignIn | None:
 
 
 class _Closed:
-    """Puts the headers on every answer, refuses forms that are too large and names that are not the console's
-    (``hosts``), and tells what nobody foresaw. Where somebody looks from is forgotten after each request: a connection
+    """Puts the headers on every answer, refuses forms that are too large or too slow and names that are not the
+    console's (``hosts``), and tells what nobody foresaw. A connection over which a form still comes is closed with its
+    answer. Where somebody looks from is forgotten after each request: a connection
     may serve several of them, one after the other."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
@@ -278,11 +283,17 @@ class _Closed:
         if scope["method"] == "HEAD":
             # It is answered as the page is. The server that runs this leaves the page itself out.
             scope = {**scope, "method": "GET"}
-        request, begun, taken = Request(scope), False, 0
+        request, begun, taken, until = Request(scope), False, 0, asyncio.get_running_loop().time() + ARRIVES_WITHIN
+        comes = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
         async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, comes
+            try:
+                async with asyncio.timeout_at(until if comes else None):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            comes = comes and message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > MOST_SENT:
                 raise InvalidInput(f"a form takes at most {MOST_SENT // 1024} KiB", "Documents belong elsewhere")
@@ -295,6 +306,7 @@ class _Closed:
                 message["headers"] = [
                     *message.get("headers", ()),
                     *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
+                    *([(b"connection", b"close")] if comes else ()),
                 ]
             await send(message)
 
@@ -309,6 +321,7 @@ class _Closed:
             except Exception as raised:
                 if begun:
                     raise
-                log.exception("page.failed", code=pages.reference_of(request))
+                if not isinstance(raised, UseCaseError):
+                    log.exception("page.failed", code=pages.reference_of(request))
                 answer = pages.error_page(request, translate(raised), _known(request))
                 await answer(scope, receive, sealed)

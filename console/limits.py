@@ -53,6 +53,17 @@ class TooOften(UseCaseError):
         )
 
 
+class TooSlow(UseCaseError):
+    """What somebody sends does not arrive whole in its time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "what was sent did not arrive whole in time",
+            "Look whether your connection is slow or was lost, go back, and send it again",
+            state=NOTHING_HAPPENED,
+        )
+
+
 class Limits:
     """How often it was tried. ``now`` gives the time (UTC)."""
 

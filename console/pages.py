@@ -65,7 +65,7 @@ from console import cookies
 from console.drafts import COOKIE as DRAFTS
 from console.forms import Field
 from console.going_back import keep_answered
-from console.limits import TooOften
+from console.limits import TooOften, TooSlow
 from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
 from console.to_patients import summary_of, title_of
@@ -85,6 +85,7 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
     (Conflict, 409, "This does not fit any more"),
     (SteppedBack, 409, "You stepped back"),
     (NotVerified, 409, "This cannot be relied on"),
+    (TooSlow, 408, "This took too long"),
     (TooOften, 429, "Too often"),
     (Unavailable, 503, "Not possible at this moment"),
     (Fault, 500, "Something is wrong with the service"),
