@@ -31,6 +31,7 @@ RULES: Final = {
     "scheduling.react_stage": "visits and questionnaires of the stage are planned",
     "scheduling.react_measure": "the next questionnaire is planned after the last one",
     "scheduling.react_visit": "the next visit is planned after the last one",
+    "scheduling.react_ending": "visits that no dose asks for are cancelled when a pathway ends",
     "scheduling.react_session": "the schedule moves with the sessions",
     "checklist.react_check": "a checklist that does not allow a dose holds care, and tells a clinician",
     "dosing.react_confirmed": "contacts are owed at the times of a dose whose correction is confirmed",

@@ -11,6 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.follow_up.model import VISITS
 from workflows.journey.views.appointments import appointments
 from workflows.journey.views.notices import Notice, is_open, notices
 from workflows.journey.vocabulary.actors import Role
@@ -87,6 +88,7 @@ def test_an_ending_is_told_at_once_to_everybody_who_has_a_part_at_every_stage(le
         play = standing_at("PTSD", number)
         stages.add(play.journey.stage)
         sessions = [each for each in play.journey.sessions.values() if each.dosed_at is None and each.ended_at is None]
+        contacts = [each for each in play.journey.contacts.values() if each.type in VISITS and each.open]
         version = play.journey.version
         play.do(*LEAVING[leaving])
         every = told(play.events, version)
@@ -94,6 +96,10 @@ def test_an_ending_is_told_at_once_to_everybody_who_has_a_part_at_every_stage(le
         assert sorted(ending) == sorted((Role.PATIENT, Role.COORDINATOR, Role.CLINICIAN)), play.journey.stage
         monitors = [n.about for n in every if n.to == Role.SESSION_MONITOR and n.kind.startswith("session_")]
         assert monitors == [f"session-{each.number}" for each in sessions], play.journey.stage
+        lapsed = [each.id for each in play.journey.contacts.values() if each.type in VISITS and each.replaced]
+        gone = [each.name for event in play.events if event.version > version for each in appointments(event)]
+        in_vain = [each.id for each in contacts if each.due > play.at and each.dose is None]
+        assert in_vain == lapsed == [name for name in gone if name in lapsed], "nobody is to come in vain"
     assert stages == set(Stage) - {Stage.CLOSED}
 
 

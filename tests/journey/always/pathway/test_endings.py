@@ -65,6 +65,16 @@ def test_contacts_of_a_dose_long_ago_do_not() -> None:
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 
+def test_no_visit_is_planned_after_the_ending() -> None:
+    play = after("session.end", 3).go_on(lambda journey: journey.stage == Stage.FOLLOW_UP)
+    play.do(c.Withdraw(), Role.PATIENT)
+    ended = len(play.events)
+    play.go_on(lambda journey: journey.closed)
+    later = [event.body for event in play.events[ended:]]
+    assert any(isinstance(body, e.VisitRecorded) for body in later)
+    assert not any(isinstance(body, e.ContactsScheduled) for body in later), "nobody is to come in vain"
+
+
 def test_a_missed_contact_escalates_after_the_ending_as_before() -> None:
     play = after("session.end")
     play.do(c.Withdraw(), Role.PATIENT)

@@ -27,6 +27,7 @@ from workflows.journey.stages.follow_up.scheduling import (
     plan_next_check_in,
     plan_next_measure,
     plan_next_visit,
+    react_ending,
     react_measure,
     react_session,
     react_stage,
@@ -297,4 +298,5 @@ REACTIONS: Reactions = {
     e.ContactSettled: react_settled,
     e.StageEntered: react_stage,
     e.SessionScheduled: react_session,
+    e.PathwayEnding: react_ending,
 }

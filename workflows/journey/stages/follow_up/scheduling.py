@@ -11,9 +11,9 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import MEASURE, MEASURE_ASKED, VISIT
 from workflows.journey.protocol import Window
 from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
-from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.vocabulary.calendars import after_quiet_hours
-from workflows.journey.vocabulary.stage import Stage
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 def plan_next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
@@ -88,9 +88,17 @@ def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterat
         yield from plan_next_visit(journey, at)
 
 
+def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Iterator[e.EventBody]:
+    """Cancel the visits ahead that no dose asks for: the patient would come in vain. Who died is told nothing."""
+    ahead = [each for each in journey.contacts.values() if each.type in VISITS and each.open and each.due > at]
+    in_vain = tuple(each.id for each in ahead if each.dose is None)
+    if in_vain and body.outcome != Outcome.DECEASED:
+        yield e.ContactsScheduled(contacts=(), replaced=in_vain)
+
+
 def plan_next_visit(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """In follow-up, give the next visit its due time, unless one is owed."""
-    if journey.stage == Stage.FOLLOW_UP and not _waiting(journey, "follow_up_visit"):
+    """In follow-up, give the next visit its due time, unless one is owed or the pathway is ending."""
+    if journey.stage == Stage.FOLLOW_UP and journey.closing is None and not _waiting(journey, "follow_up_visit"):
         number = sum(each.type == "follow_up_visit" for each in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.follow_up.then_every_days)
         yield e.ContactsScheduled(contacts=(_follow_up(journey, f"follow-up-{number}", due),))
