@@ -92,6 +92,8 @@ class World:
         self.at = START
         self.recorder = NOWHERE
         """The address of the record for what no person's command line may do."""
+        self.console = NOWHERE
+        """The address of the record for what the console alone shows."""
         self.down = False
         self.asleep = False
         self._turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
@@ -118,7 +120,7 @@ class World:
 
     def use(self, database: Database) -> None:
         """Act in this database from now on."""
-        self.recorder = everything(database)
+        self.recorder, self.console = everything(database), database.console_url
         self.set(database_url=SecretStr(database.reader_url), projector_url=SecretStr(database.projector_url))
 
     def context(self, **who: Any) -> Context:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from activities.record import RecordUnavailable
 from application.context import Context
@@ -35,11 +36,13 @@ async def verify_one(context: Context, journey: UUID) -> object:
     return (await verify(context, journey, None, ALL, None, lambda _: None)).findings
 
 
+THE_SERVICE = "the service"
+"""What the console alone shows, and so its role alone may read."""
 LOOKS: dict[str, Ask] = {
     "record verify": verify_all,
     "record models": lambda context, _: show_projections(context),
     "record retry": retry_projection,
-    "the service": lambda context, _: show_service(context),
+    THE_SERVICE: lambda context, _: show_service(context),
 }
 ON_TEMPORAL: dict[str, Ask] = {
     "record reconcile": lambda context, _: reconcile_now(context, repair=False),
@@ -55,6 +58,9 @@ def somebody(role: Role, *clinics: str) -> Profile:
 
 
 def asked(world: World, person: Profile, journey: UUID, ask: Ask) -> object:
+    if ask is LOOKS[THE_SERVICE]:
+        world.set(database_url=SecretStr(world.console))
+
     async def now() -> object:
         async with world.context(person=person) as context:
             return await ask(context, journey)
@@ -119,6 +125,6 @@ def test_where_no_look_can_be_kept_no_journey_is_named(world: World, journey: UU
     assert str(journey) not in found
     with pytest.raises(RecordUnavailable):
         asked(world, somebody(Role.OPS), journey, verify_one)
-    for name in ("record models", "the service"):
+    for name in ("record models", THE_SERVICE):
         with pytest.raises(RecordUnavailable):
             asked(world, somebody(Role.OPS), journey, LOOKS[name])
