@@ -1,5 +1,7 @@
 """What tests of passkeys in the console share: a register, what a browser answers, a decision to sign."""
 
+import shutil
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,16 +9,18 @@ from urllib.parse import urljoin
 from uuid import UUID, uuid4
 
 import httpx2
+from fastapi import FastAPI
 
 from activities.signatures.keys import unlock
 from activities.signatures.register_changes import enrol, enter, revoke
 from activities.signatures.register_file import publish, read
 from activities.signatures.signer_registry import SignerEntry
 from simulation.keys import PASSPHRASE
-from simulation.people import referral
+from simulation.people import PEOPLE, referral
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import append
+from tests.cli.helpers import append, invented
 from tests.console.browser import ADDRESS, Browser, Form
+from tests.console.conftest import console_of
 from tests.journey.play import PROTOCOLS, START, Play
 from tests.record.read_models.courses import catch_up
 from tests.signatures.authenticator import SoftPasskey
@@ -24,7 +28,11 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
+from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal
+
+BY_KEY = {"signer": PEOPLE[Role.CLINICIAN].id, "passphrase": PASSPHRASE}
+"""What the form of a signature takes from Clio, who signs with her key."""
 
 
 class Register:
@@ -88,3 +96,12 @@ async def to_sign(clinics: Clinics) -> tuple[UUID, str]:
     await catch_up(clinics.record)
     clinics.world.at = play.at + timedelta(minutes=1)
     return play.journey.id, next(each.id for each in obligations(play.journey) if each.sign_off == "evaluation")
+
+
+async def signing_console(clinics: Clinics, profiles: Path, exits: AsyncExitStack) -> tuple[FastAPI, str]:
+    """A console in which Clio signs with her key (`BY_KEY`), and the address of the evaluation that waits for her."""
+    journey_id, request = await to_sign(clinics)
+    clinics.world.down = False
+    console = console_of(clinics.world, profiles, journey_id, exits)
+    shutil.copy(invented().register_path.parent / "clinician.key", profiles)
+    return console, f"/journeys/{journey_id}/sign-offs/{request}"

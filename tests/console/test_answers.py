@@ -68,6 +68,7 @@ async def test_a_part_of_the_table_is_what_the_console_answers(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 async def test_the_whole_table_is_what_the_console_answers(
     console: FastAPI, clinics: Clinics, tmp_path: Path, admin: Connection
 ) -> None:

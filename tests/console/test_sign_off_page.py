@@ -1,17 +1,13 @@
 """The page of a request to sign, and what it says once it is decided."""
 
-import shutil
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from simulation.keys import PASSPHRASE
-from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import append, invented
+from tests.cli.helpers import append
 from tests.console.browser import Browser, browser_of
-from tests.console.conftest import console_of
-from tests.console.enrolment import begun_play, to_sign
+from tests.console.enrolment import BY_KEY, begun_play, signing_console
 from workflows.journey.commands import ReportAdverseEvent
 from workflows.journey.obligations import obligations
 from workflows.journey.vocabulary.actors import Role
@@ -21,20 +17,15 @@ from workflows.journey.vocabulary.refusals import Refusal
 async def test_what_is_wrong_leads_to_its_field_and_what_was_returned_is_not_called_as_if_it_was_approved(
     clinics: Clinics, tmp_path: Path, exits: AsyncExitStack
 ) -> None:
-    journey_id, request = await to_sign(clinics)
-    clinics.world.down = False
-    console = console_of(clinics.world, tmp_path / "profiles", journey_id, exits)
-    shutil.copy(invented().register_path.parent / "clinician.key", tmp_path / "profiles")
-    address = f"/journeys/{journey_id}/sign-offs/{request}"
-    who = {"signer": PEOPLE[Role.CLINICIAN].id, "passphrase": PASSPHRASE}
+    console, address = await signing_console(clinics, tmp_path / "profiles", exits)
     async with browser_of(console) as browser:
         await browser.sign_in("clinician")
         await browser.go(address)
-        refused = await browser.send({"decision": "return", **who})
+        refused = await browser.send({"decision": "return", **BY_KEY})
         assert refused.status_code == 409
         assert '<a href="#f-rationale">Rationale</a>: this decision needs a rationale' in refused.text
         assert '<textarea id="f-rationale"' in refused.text
-        await browser.send({"decision": "return", "rationale": "Invented: two answers are missing", **who})
+        await browser.send({"decision": "return", "rationale": "Invented: two answers are missing", **BY_KEY})
         decided = (await browser.go(address)).text
     assert "<h1>Evaluation</h1>" in decided
     assert "Decided: return" in decided

@@ -1,7 +1,6 @@
 """What is tapped twice on one page is done once, and both taps get the same answer."""
 
 import asyncio
-import shutil
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from gc import collect
@@ -11,15 +10,10 @@ from weakref import ref
 import pytest
 
 from console.taps import Taps
-from simulation.keys import PASSPHRASE
-from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import invented
 from tests.console.browser import Form, browser_of
-from tests.console.conftest import console_of
-from tests.console.enrolment import to_sign
+from tests.console.enrolment import BY_KEY, signing_console
 from workflows.journey.commands import Sign
-from workflows.journey.vocabulary.actors import Role
 
 
 class Answer(set[str]):
@@ -29,18 +23,13 @@ class Answer(set[str]):
 async def test_a_decision_that_is_signed_with_two_taps_is_signed_once_and_says_so(
     clinics: Clinics, tmp_path: Path, exits: AsyncExitStack
 ) -> None:
-    journey_id, request = await to_sign(clinics)
-    clinics.world.down = False
-    console = console_of(clinics.world, tmp_path / "profiles", journey_id, exits)
-    shutil.copy(invented().register_path.parent / "clinician.key", tmp_path / "profiles")
-    address = f"/journeys/{journey_id}/sign-offs/{request}"
+    console, address = await signing_console(clinics, tmp_path / "profiles", exits)
     async with browser_of(console) as browser:
         await browser.sign_in("clinician")
         signed = {"decision": "return", "rationale": "Invented: two answers are missing"}
-        who = {"signer": PEOPLE[Role.CLINICIAN].id, "passphrase": PASSPHRASE}
-        shown = {**Form.on(await browser.go(address)), **signed, **who}
+        shown = {**Form.on(await browser.go(address)), **signed, **BY_KEY}
         taps = await asyncio.gather(*(browser.client.post(address, data=shown) for _ in range(3)))
-        assert {(each.status_code, each.url.path) for each in taps} == {(200, f"/journeys/{journey_id}")}
+        assert {(each.status_code, each.url.path) for each in taps} == {(200, address.partition("/sign-offs")[0])}
         assert any("Signed and recorded: return." in each.text for each in taps)
     assert sum(isinstance(sent.body, Sign) for sent in clinics.world.received) == 1
 
