@@ -44,21 +44,25 @@ def addresses(desk: Desk, role: Role) -> Iterator[str]:
 
 
 async def wrong_with(page: Page, address: str, *, theirs: bool = False) -> list[str]:
-    """What is wrong with a page: at its full width, at 200 % zoom, on a phone (320 px: WCAG 1.4.10), and with letters
-    of twice the size; that something moves; and where it is ``theirs``, that they are not shown it."""
+    """What is wrong with the page at an address; and where it is ``theirs``, that they are not shown it."""
     answer = await page.goto(address)
+    refused = theirs and not (answer is not None and answer.ok)
+    return [*await wrong_here(page), *([f"{address}: is refused"] if refused else [])]
+
+
+async def wrong_here(page: Page) -> list[str]:
+    """What is wrong with the page that is shown: at its full width, at 200 % zoom, on a phone (320 px: WCAG 1.4.10),
+    and with letters of twice the size; and that something moves."""
     found = await findings(page)
     if await page.evaluate("document.getAnimations().length"):
         found.append("moves")
-    if theirs and not (answer is not None and answer.ok):
-        found.append("is refused")
     for window in (HALF, PHONE):
         await page.set_viewport_size(window)
         found += await overflow(page)
     await page.set_viewport_size(WIDE)
     await page.evaluate("document.documentElement.style.fontSize = '200%'")
     found += await overflow(page)
-    return [f"{address}: {each}" for each in found]
+    return [f"{page.url}: {each}" for each in found]
 
 
 @pytest.mark.parametrize("role", STAFF)
