@@ -2,6 +2,7 @@
 
 import re
 
+from application.sign_offs.consequences import SIGNED_FORMS
 from application.sign_offs.meanings import MEANINGS
 from console.views.sign_offs import parted
 from tests.cli.clinics import Clinics
@@ -9,6 +10,7 @@ from tests.console.browser import Browser
 from tests.console.enrolment import to_sign
 from tests.journey.play import course
 from workflows.journey.aggregate import fold
+from workflows.journey.commands import Delegate
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.evidence import evidence
 from workflows.journey.vocabulary.signed_statement import Meaning
@@ -56,3 +58,10 @@ async def test_it_stands_above_the_decision_beside_what_is_signed(clinics: Clini
     assert re.search("<dt>nothing recorded for</dt><dd>[^<]*corrected, corrected at, taken back", exactly)
     assert "<dt>level</dt><dd>none</dd>" in exactly, "the C-SSRS was answered"
     assert "<dt>state</dt>" in exactly, "where the patient lives decides who may sign"
+
+
+async def test_what_a_delegation_brings_about_stands_above_its_signature(clinics: Clinics, browser: Browser) -> None:
+    journey_id, _ = await to_sign(clinics)
+    await browser.sign_in("clinician")
+    page = (await browser.go(f"/journeys/{journey_id}/signoff/delegate")).text
+    assert SIGNED_FORMS[Delegate] in page.partition('name="passphrase"')[0]
