@@ -113,7 +113,7 @@ def test_discharge_by_two_ends_the_pathway_at_the_second_signature() -> None:
     assert kinds(play.sign_once(SignOffKind.DISCHARGE)) == ["signoff.signed"]
     assert (play.journey.closing, play.journey.outcome) == (None, None)
     bodies = play.sign_once(SignOffKind.DISCHARGE, by=Role.MEDICAL_DIRECTOR)
-    assert kinds(bodies) == ["signoff.signed", "pathway.ending", "pathway.closed"]
+    assert kinds(bodies) == ["signoff.signed", "pathway.ending", "contacts.scheduled", "pathway.closed"]
     assert play.journey.outcome == Outcome.COMPLETED
 
 
