@@ -47,6 +47,8 @@ KNOWN: Mapping[type[c.CommandBody], Mapping[str, Offer]] = {
     c.CompleteCheckIn: {"check_in": n.contacts("check_in"), "location/state": n.said_states},
     c.RecordVisit: {"visit": n.contacts("visit", "follow_up_visit"), "location/state": n.states},
     c.RecordTherapy: {"location/state": n.states},
+    c.ExplainTopics: {"location/state": n.states},
+    c.ConfirmUnderstanding: {"location/state": n.states},
     c.MoveVisit: {"visit": n.contacts("visit", "follow_up_visit")},
     c.RecordNoShow: {"visit": n.visits_not_come_to},
     c.SettleContact: {"contact": n.missed_contacts},

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from application.words.codes import say
-from simulation.moves.preparing import acknowledge, at_home, consent, fill_in, write_plan
+from simulation.moves.preparing import acknowledge, at_home, consent, explaining, fill_in, write_plan
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import invented
 from workflows.journey import commands as c
@@ -87,8 +87,7 @@ def renew(situation: Situation) -> PlayedMove | datetime:
         case "plan" | "weight":
             return write_plan(situation)
         case "education":
-            topics = journey.protocol.education_topics
-            return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
+            return Role.CLINICIAN, explaining(journey, journey.protocol.education_topics)
         case "acknowledgements":
             return acknowledge(situation)
         case "consents":

@@ -110,10 +110,15 @@ def explain(situation: Situation) -> PlayedMove:
         understood = c.ConfirmUnderstanding(
             topics=dict.fromkeys(situation.journey.protocol.education_topics, "understood"),
             in_their_words=invented("told it back, with what to do if they feel unwell"),
+            location=at_home(situation.journey),
             interpreter=interpreter(situation.journey),
         )
         return Role.CLINICIAN, understood
-    return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
+    return Role.CLINICIAN, explaining(situation.journey, topics)
+
+
+def explaining(journey: Journey, topics: tuple[str, ...]) -> c.ExplainTopics:
+    return c.ExplainTopics(topics=topics, content_version="demo-1", location=at_home(journey))
 
 
 def acknowledge(situation: Situation) -> PlayedMove:

@@ -6,7 +6,7 @@ from application.words.codes import say
 from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
-from tests.journey.play import Play, after
+from tests.journey.play import HERE, Play, after
 from tests.record.read_models.courses import course_of
 from workflows.journey import commands as c
 from workflows.journey.events import Event
@@ -67,7 +67,7 @@ async def test_who_witnessed_a_consent_and_who_heard_what_the_patient_understood
     news += _taken(play, c.WitnessConsent(paper=waiting), Role.CLINICIAN)
     witnessed = await clinics.add((*course_of()[:before], *news))
     again = c.ConfirmUnderstanding(
-        topics={topics[0]: "explain_again"}, in_their_words="invented: no", interpreter="Ivy"
+        topics={topics[0]: "explain_again"}, in_their_words="invented: no", location=HERE, interpreter="Ivy"
     )
     unclear = await clinics.add((*course_of()[:before], *news, *_taken(play, again, Role.ON_CALL_CLINICIAN)))
     await browser.sign_in("coordinator")

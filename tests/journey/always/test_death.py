@@ -422,7 +422,7 @@ SEEN: dict[str, tuple[Callable[[], Play], Callable[[Play], c.CommandBody], Role,
     "understands": (
         lambda: before("education.confirm"),
         lambda play: c.ConfirmUnderstanding(
-            topics={play.journey.protocol.education_topics[0]: "understood"}, in_their_words="x"
+            topics={play.journey.protocol.education_topics[0]: "understood"}, in_their_words="x", location=HERE
         ),
         Role.CLINICIAN,
         True,

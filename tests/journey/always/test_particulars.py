@@ -143,7 +143,9 @@ def test_nobody_evaluates_where_they_are_not_licensed() -> None:
 
 
 @pytest.mark.requirement("A12", "B55")
-@pytest.mark.parametrize("kind", ["visit.record", "check-in.complete", "evaluation.record"])
+@pytest.mark.parametrize(
+    "kind", ["visit.record", "check-in.complete", "evaluation.record", "education.explain", "education.confirm"]
+)
 def test_a_patient_who_was_elsewhere_is_looked_after(kind: str) -> None:
     play = before(kind)
     _, command, _ = after(kind).moves[0]

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from simulation.people import PEOPLE, no_risk
-from tests.journey.play import Play, after, before, kinds, one, started
+from tests.journey.play import HERE, Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
@@ -186,7 +186,8 @@ def test_nothing_of_later_stages_is_possible_before_the_evaluation_is_signed() -
     play = before("signoff.sign")
     screening = c.RecordScreening(criteria={"persistent_symptoms": True})
     play.refused(screening, code=RefusalCode.WRONG_STAGE)
-    play.refused(c.ExplainTopics(topics=("process",), content_version="v1"), code=RefusalCode.WRONG_STAGE)
+    told = c.ExplainTopics(topics=("process",), content_version="v1", location=HERE)
+    play.refused(told, code=RefusalCode.WRONG_STAGE)
     play.refused(c.GiveConsent(consents={"treatment": "treatment-1"}), Role.PATIENT, code=RefusalCode.WRONG_STAGE)
     play.refused(
         c.ScheduleSession(

@@ -105,7 +105,12 @@ def test_every_mapping_that_is_recorded_is_in_the_order_of_its_keys() -> None:
 @given(st.permutations(["sleep", "appetite", "concentration", "x"]))
 def test_however_a_mapping_was_written_it_is_the_same(names: list[str]) -> None:
     written = json.dumps(
-        {"kind": "education.confirm", "in_their_words": "x", "topics": dict.fromkeys(names, "understood")}
+        {
+            "kind": "education.confirm",
+            "in_their_words": "x",
+            "location": {"state": "CA", "confirmed": True},
+            "topics": dict.fromkeys(names, "understood"),
+        }
     )
     assert list(ConfirmUnderstanding.model_validate_json(written).topics) == sorted(names)
 

@@ -206,9 +206,9 @@ def test_what_rested_on_an_explanation_that_was_never_given_is_asked_for_again()
         mark(again, kind)
         assert not again.journey.consents
         assert bool(again.journey.education.acknowledged) is acknowledged
-        again.do(c.ExplainTopics(topics=tuple(told.explained), content_version="demo-1"))
+        again.do(c.ExplainTopics(topics=tuple(told.explained), content_version="demo-1", location=HERE))
         heard = dict.fromkeys(told.explained, "understood")
-        again.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "x"}))
+        again.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "x", "location": HERE}))
         assert again.waits_for("consent") is not None
     mark(play, "session.instructed")
     play.do(c.Instruct(session=1, content_version="demo-1"), Role.COORDINATOR)

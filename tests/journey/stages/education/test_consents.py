@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulation.moves.situation import interpreter
 from tests.journey.correcting import mark
-from tests.journey.play import Play, after, before, closed, kinds, person
+from tests.journey.play import HERE, Play, after, before, closed, kinds, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind
@@ -86,7 +86,7 @@ def test_no_witness_brings_back_what_was_agreed_to_without_being_understood() ->
     mark(again, "education.confirmed")
     for each in (play, again):
         topics = dict.fromkeys(each.journey.protocol.education_topics, "understood")
-        each.do(c.ConfirmUnderstanding.model_validate({"topics": topics, "in_their_words": "x"}))
+        each.do(c.ConfirmUnderstanding.model_validate({"topics": topics, "in_their_words": "x", "location": HERE}))
         each.refused(c.WitnessConsent(paper="paper-1"), code=RefusalCode.UNKNOWN, field="paper")
         each.refused(signed, Role.COORDINATOR, code=RefusalCode.STALE, field="signed_at")
         assert find_unconsented(each.journey)
@@ -104,7 +104,7 @@ UNCLEAR: dict[str, Callable[[Play], list[e.EventBody]]] = {
 def hear(play: Play, heard: str, *topics: str) -> list[e.EventBody]:
     """Have the patient say topics in their own words: these, or all of the protocol's."""
     said = dict.fromkeys(topics or play.journey.protocol.education_topics, heard)
-    form = {"topics": said, "in_their_words": "x", "interpreter": interpreter(play.journey)}
+    form = {"topics": said, "in_their_words": "x", "location": HERE, "interpreter": interpreter(play.journey)}
     return play.do(c.ConfirmUnderstanding.model_validate(form))
 
 
@@ -117,7 +117,8 @@ def test_who_had_not_understood_agreed_to_nothing(unclear: Callable[[Play], list
     waits = signed.model_copy(update={"document_ref": "archive-18"})
     play.do(waits, Role.COORDINATOR)
     unclear(play.later(minutes=1))
-    play.later(minutes=1).do(c.ExplainTopics(topics=play.journey.protocol.education_topics, content_version="v2"))
+    topics = play.journey.protocol.education_topics
+    play.later(minutes=1).do(c.ExplainTopics(topics=topics, content_version="v2", location=HERE))
     hear(play, "understood")
     assert find_unconsented(play.journey) == tuple(play.journey.consent_versions)
     assert find_unacknowledged(play.journey) == play.journey.protocol.acknowledgements

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.journey.play import after, before, kinds, started
+from tests.journey.play import HERE, after, before, kinds, started
 from workflows.journey import commands as c
 from workflows.journey.stages.education.rules import find_not_understood, find_untaught
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -15,14 +15,15 @@ from workflows.journey.vocabulary.stage import Stage
 def test_topics_are_explained_by_a_clinician() -> None:
     play = before("education.explain")
     topics = play.journey.protocol.education_topics
-    play.refused(c.ExplainTopics(topics=topics, content_version="v1"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
-    play.refused(c.ExplainTopics(topics=("miracles",), content_version="v1"), code=RefusalCode.UNKNOWN, field="topics")
-    play.do(c.ExplainTopics(topics=topics[:-1], content_version="v1"))
+    told = c.ExplainTopics(topics=topics, content_version="v1", location=HERE)
+    play.refused(told, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.refused(told.model_copy(update={"topics": ("miracles",)}), code=RefusalCode.UNKNOWN, field="topics")
+    play.do(c.ExplainTopics(topics=topics[:-1], content_version="v1", location=HERE))
     assert play.waits_for("education") is not None
     assert play.waits_for("acknowledgement") is None
-    play.do(c.ExplainTopics(topics=topics[-1:], content_version="v1"))
+    play.do(c.ExplainTopics(topics=topics[-1:], content_version="v1", location=HERE))
     assert play.waits_for("acknowledgement") is None
-    play.do(c.ConfirmUnderstanding(topics=dict.fromkeys(topics, "understood"), in_their_words="x"))
+    play.do(c.ConfirmUnderstanding(topics=dict.fromkeys(topics, "understood"), in_their_words="x", location=HERE))
     assert play.waits_for("education") is None
     assert play.waits_for("acknowledgement") is not None
 
@@ -34,12 +35,12 @@ def test_what_was_explained_is_understood_before_anybody_consents() -> None:
     consents = play.journey.consent_versions
     play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="own words")
     heard = {topics[0]: "explain_again", **dict.fromkeys(topics[1:], "understood")}
-    play.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "invented"}))
+    play.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "invented", "location": HERE}))
     assert find_untaught(play.journey) == topics[:1], "it is explained again"
-    alone = c.ConfirmUnderstanding(topics={topics[0]: "understood"}, in_their_words="invented")
+    alone = c.ConfirmUnderstanding(topics={topics[0]: "understood"}, in_their_words="invented", location=HERE)
     play.refused(alone, code=RefusalCode.INCOMPLETE, field="topics", says=topics[0])
     play.refused(alone, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
-    play.do(c.ExplainTopics(topics=topics[:1], content_version="v2"))
+    play.do(c.ExplainTopics(topics=topics[:1], content_version="v2", location=HERE))
     play.do(alone)
     assert find_not_understood(play.journey) == ()
 
@@ -48,7 +49,7 @@ def test_what_was_explained_is_understood_before_anybody_consents() -> None:
 def test_what_is_explained_anew_is_heard_anew_and_stands_before_the_dose() -> None:
     play = before("session.release")
     topic = play.journey.protocol.education_topics[0]
-    play.do(c.ExplainTopics(topics=(topic,), content_version="v2"))
+    play.do(c.ExplainTopics(topics=(topic,), content_version="v2", location=HERE))
     assert any("(education)" in found for found in dose_gate(play.journey, 1, play.at))
 
 

@@ -84,6 +84,13 @@ def react_therapy(journey: Journey, body: e.TherapyRecorded, at: datetime) -> It
     yield from check_location(journey, body.location, "psychotherapy")
 
 
+def react_education(
+    journey: Journey, body: e.TopicsExplained | e.UnderstandingConfirmed, at: datetime
+) -> Iterator[e.EventBody]:
+    """Ask a clinician when the patient was elsewhere while topics were explained, or told back."""
+    yield from check_location(journey, body.location, "the education")
+
+
 def react_crisis_contact(journey: Journey, body: e.CrisisContactRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Ask a clinician when a patient at risk was elsewhere."""
     yield from check_location(journey, body.location, body.crisis)
@@ -111,5 +118,7 @@ REACTIONS: Reactions = {
     e.VisitRecorded: react_visit,
     e.CheckInCompleted: react_check_in,
     e.TherapyRecorded: react_therapy,
+    e.TopicsExplained: react_education,
+    e.UnderstandingConfirmed: react_education,
     e.CrisisContactRecorded: react_crisis_contact,
 }

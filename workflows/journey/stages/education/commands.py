@@ -8,7 +8,7 @@ from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, CommandBody
 from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
 from workflows.journey.vocabulary.base import Identifier, InputModel, SortedDict, Text, Whole
 from workflows.journey.vocabulary.calendars import Instant
-from workflows.journey.vocabulary.clinical import Plan
+from workflows.journey.vocabulary.clinical import Location, Plan
 from workflows.journey.vocabulary.stage import Stage
 
 
@@ -36,24 +36,27 @@ class RecordPlan(CommandBody):
 
 
 class ExplainTopics(CommandBody):
-    """A clinician explained education topics to the patient, from content of a named version."""
+    """A clinician explained education topics to the patient, from content of a named version, and where the patient
+    was."""
 
     kind: Literal["education.explain"] = "education.explain"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
     topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     content_version: Identifier
+    location: Location
 
 
 class ConfirmUnderstanding(CommandBody):
     """A clinician had the patient say topics in their own words (teach-back), by whose interpreting where they need
-    that. What was not understood is explained again."""
+    that, and where the patient was. What was not understood is explained again."""
 
     kind: Literal["education.confirm"] = "education.confirm"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
     topics: Annotated[SortedDict[Identifier, Literal["understood", "explain_again"]], Field(min_length=1)]
     in_their_words: Text
+    location: Location
     interpreter: Identifier | None = None
 
 

@@ -6,7 +6,7 @@ from workflows.journey.envelopes import EventBody
 from workflows.journey.stages.education.commands import PlanBasis
 from workflows.journey.vocabulary.base import Identifier, SortedDict, Text
 from workflows.journey.vocabulary.calendars import Instant
-from workflows.journey.vocabulary.clinical import Plan
+from workflows.journey.vocabulary.clinical import Location, Plan
 
 
 class PlanRecorded(EventBody):
@@ -29,6 +29,7 @@ class TopicsExplained(EventBody):
     kind: Literal["education.explained"] = "education.explained"
     topics: tuple[Identifier, ...]
     content_version: Identifier
+    location: Location
 
 
 class UnderstandingConfirmed(EventBody):
@@ -37,6 +38,7 @@ class UnderstandingConfirmed(EventBody):
     kind: Literal["education.confirmed"] = "education.confirmed"
     topics: SortedDict[Identifier, Literal["understood", "explain_again"]]
     in_their_words: Text
+    location: Location
     interpreter: Identifier | None = None
 
 

@@ -36,7 +36,7 @@ from workflows.journey.vocabulary.words import name_of
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record which topics a clinician explained: a clinician, not a leaflet (both source documents)."""
     require_known(command.topics, journey.protocol.education_topics, "topics")
-    yield e.TopicsExplained(topics=command.topics, content_version=command.content_version)
+    yield e.TopicsExplained(**command.model_dump(exclude={"kind"}))
 
 
 def confirm(journey: Journey, command: c.ConfirmUnderstanding, by: Actor, at: datetime) -> Iterator[e.EventBody]:
