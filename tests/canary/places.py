@@ -82,22 +82,25 @@ def in_sqlite(place: str, path: Path) -> Iterator[Found]:
                     yield from (Found(f"{place}: {table}", word) for word in words_in(content))
 
 
-async def in_rows(place: str, postgres: Postgres) -> list[Found]:
+async def in_databases(place: str, postgres: Postgres) -> list[Found]:
     """Return what is found in the rows of all databases of a server: in its files, what is long is compressed."""
-    found = []
     server = await asyncpg.connect(postgres.admin_url)
     names = [row["datname"] for row in await server.fetch("SELECT datname FROM pg_database WHERE datallowconn")]
     await server.close()
-    for name in names:
-        connection = await asyncpg.connect(postgres.admin_url, database=name)
-        tables = await connection.fetch(
-            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables "
-            "WHERE schemaname !~ '^(pg_|information)'"
-        )
-        for table in tables:
-            for row in await connection.fetch(f"SELECT t::text AS said FROM {table['name']} t"):
-                found += [Found(f"{place}: {table['name']}", word) for word in words_in(row["said"].encode())]
-        await connection.close()
+    return [found for name in names for found in await in_rows(place, postgres, name)]
+
+
+async def in_rows(place: str, postgres: Postgres, database: str) -> list[Found]:
+    """Return what is found in the rows of a database."""
+    found = []
+    connection = await asyncpg.connect(postgres.admin_url, database=database)
+    tables = await connection.fetch(
+        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname !~ '^(pg_|information)'"
+    )
+    for table in tables:
+        for row in await connection.fetch(f"SELECT t::text AS said FROM {table['name']} t"):
+            found += [Found(f"{place}: {table['name']}", word) for word in words_in(row["said"].encode())]
+    await connection.close()
     return found
 
 

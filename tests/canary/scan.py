@@ -45,7 +45,7 @@ from tests.application.watchdog import pager as webhooks
 from tests.application.watchdog.pager import KEY, Pager
 from tests.benchmarks.course import educated
 from tests.canary.failing_worker import FAIL_ACTIVITY, FAIL_TASK
-from tests.canary.places import Found, in_files, in_mails, in_rows, in_sqlite, in_text, watching_processes
+from tests.canary.places import Found, in_databases, in_files, in_mails, in_sqlite, in_text, watching_processes
 from tests.canary.planting import Planter, valid_bodies
 from tests.console.browser import Browser, Form
 from tests.faults.helpers import ROOT, Course, call_cli, command, reset, run_cli
@@ -130,7 +130,7 @@ async def scan(directory: Path, *, leak: str = "") -> list[str]:
         await stack.temporal.stop()
         found += [*in_sqlite("Temporal", directory / "temporal" / "temporal.db")]
         found += [*in_files("files of Temporal", directory / "temporal")]
-        found += await in_rows("record", stack.postgres)
+        found += await in_databases("record", stack.postgres)
         await stack.postgres.stop()
         found += [*in_files("files of the record", stack.postgres.data_directory)]
         found += [*in_files("logs", stack.logs)]

@@ -49,13 +49,13 @@ def test_files_and_rows_are_looked_through(tmp_path: Path) -> None:
     assert [*in_sqlite("Temporal", tmp_path / "t.db")] == [Found("Temporal: visibility", WORD)]
 
 
-async def test_the_rows_of_all_databases_are_looked_through(postgres: Postgres) -> None:
+async def test_the_rows_of_a_database_are_looked_through(postgres: Postgres) -> None:
     database = await postgres.fresh_database()
     connection = await asyncpg.connect(database.owner_url)
     await connection.execute("CREATE SCHEMA said; CREATE TABLE said.clear (a text, b bytea)")
     await connection.execute("INSERT INTO said.clear VALUES ('', $1)", WORD.encode() * 3000)
     await connection.close()
-    found = await in_rows("record", postgres)
+    found = await in_rows("record", postgres, database.name)
     await postgres.drop_database(database)
     assert Found("record: said.clear", WORD) in found
 

@@ -194,9 +194,13 @@ class Course:
             assert known[command_id].version == last[command_id]
         failures = [failure for history in await self.runs() for failure in task_failures(history)]
         assert not failures, failures
-        if not journey.closed:
-            waiting = await self.handle.query(CareJourney.obligations)
-            assert {one.id for one in waiting} == set(journey.waiting)
+        while True:
+            waiting = () if journey.closed else await self.handle.query(CareJourney.obligations)
+            asked, journey = journey, await self.recorded()
+            # What was recorded while it was asked may have changed the answer: then it is asked again.
+            if journey.version == asked.version:
+                break
+        assert {one.id for one in waiting} == set(() if journey.closed else journey.waiting)
         return journey
 
 
