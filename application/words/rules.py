@@ -43,6 +43,7 @@ RULES: Final = {
     "particulars.react_check_in": "a patient who is elsewhere is for a clinician to look at",
     "particulars.react_visit": "a patient who is elsewhere is for a clinician to look at",
     "particulars.react_evaluation": "a patient who is elsewhere is for a clinician to look at",
+    "particulars.react_education": "a patient who is elsewhere is for a clinician to look at",
     "particulars.react_therapy": "a patient who is elsewhere is for a clinician to look at",
     "particulars.react_crisis_contact": "a patient who is elsewhere is for a clinician to look at",
     "particulars.react_birth_date": "a patient who turns out to be under age holds care",
