@@ -315,6 +315,7 @@ def test_everything_that_is_asked_of_the_record_is_known() -> None:
     assert asked == READERS | BLIND
 
 
+@pytest.mark.long
 def test_every_reader_is_known_and_why_nobody_sees_more_by_it() -> None:
     assert {*reading()} == {*UNSEEN}
 

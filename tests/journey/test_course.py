@@ -118,6 +118,7 @@ def test_every_event_is_marked_illustrative_in_a_demonstration(pathway: Pathway)
     assert all(event.illustrative for event in course(pathway).events)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("pathway", "how"), EACH_IN_ONE)
 def test_disturbed_course_is_completed_once_people_see_to_it(pathway: Pathway, how: str) -> None:
     played = started(pathway).go_on(lambda journey: journey.closed, **DISTURBED[how])

@@ -131,6 +131,7 @@ def test_overdue_alarms_are_taken_in_portions() -> None:
     assert len({(body.obligation, body.step, body.repetition) for body in taken}) == len(taken)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("many", [40, 400])
 def test_a_portion_makes_events_of_what_it_takes_and_not_of_all_that_is_due(
     many: int, monkeypatch: pytest.MonkeyPatch

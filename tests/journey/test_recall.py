@@ -48,6 +48,7 @@ def test_at_the_steps_of_a_course_as_if_asked_for_the_first_time(pathway: Any, e
         assert decide(journey, command, at) == decide(anew(journey), command, at)
 
 
+@pytest.mark.long
 @given(st.data(), moments())
 @examples(0.6)
 def test_after_anything_as_if_asked_for_the_first_time(data: st.DataObject, moment: Any) -> None:

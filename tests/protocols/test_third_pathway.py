@@ -64,6 +64,7 @@ def test_it_shows_its_own_steps(played: Play, protocol: Protocol) -> None:
     assert list(dict.fromkeys(shown)) == [step.name for step in protocol.steps_shown]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "disturbed", [{"unwell": ("check-in-1-24h",)}, {"late": ("check_in", "visit", "measure", "follow_up_visit")}]
 )

@@ -337,6 +337,7 @@ CHANGED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED.keys())
 def test_no_event_is_recorded_with_the_proof_of_another(changed: dict[str, Any]) -> None:
     for journey, command, at in moves():

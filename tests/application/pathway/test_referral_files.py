@@ -187,6 +187,7 @@ def test_rows_of_nothing_say_nothing_also_before_the_names(separator: str) -> No
     assert read(raw) == [(4, forms.check(Referral, referral()))]
 
 
+@pytest.mark.long
 def test_of_very_many_wrong_columns_the_first_are_named() -> None:
     for first_row in ("," * 300_000, "x," * 150_000):
         with pytest.raises(InvalidInput) as told:

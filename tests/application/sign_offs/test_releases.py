@@ -167,6 +167,7 @@ def cleared(events: tuple[Event, ...]) -> bool:
     return any(isinstance(each.body, SignedOff) and each.body.sign_off is SignOffKind.CLEARANCE for each in events)
 
 
+@pytest.mark.long
 def test_a_clearance_is_derived_again_as_well() -> None:
     signed = kept(until_clearance(signed_course()))
     assert follows(*signed, EARLY, HERE, None, {})
@@ -218,6 +219,7 @@ def _answering(what: Any) -> Callable[..., Any]:
     return answer
 
 
+@pytest.mark.long
 def test_what_stood_in_the_middle_of_a_command_is_proven_by_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_releases, "verified_register", lambda _: EARLY)
     monkeypatch.setattr(session_releases, "ThisLog", lambda _: HERE)
@@ -226,6 +228,7 @@ def test_what_stood_in_the_middle_of_a_command_is_proven_by_all_of_it(monkeypatc
     assert shown_at(until_release(list(course("PTSD").decisions)), released) == {1}, "nobody signed"
 
 
+@pytest.mark.long
 def test_a_release_is_proven_again_once_anything_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_releases, "ThisLog", lambda _: HERE)
     rows, commands = kept(until_release(signed_course()))

@@ -43,6 +43,7 @@ def wrong_filters(template: str) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_no_source_makes_words_of_a_code_by_itself() -> None:
     others = [path for path in sources(*SERVICE) if not {path, *path.parents} & {*RULES}]
     assert [str(path.relative_to(ROOT)) for path in others if makes_words(path.read_text())] == []

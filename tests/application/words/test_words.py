@@ -83,6 +83,7 @@ def test_shorthand_without_words_is_found(code: str) -> None:
     assert wrong(code)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("late", [(), ("check-in-1-24h",)], ids=["in time", "missed"])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_no_line_of_a_timeline_shows_a_code_or_an_id(pathway: Any, late: tuple[str, ...]) -> None:
@@ -97,6 +98,7 @@ def test_no_line_of_a_timeline_shows_a_code_or_an_id(pathway: Any, late: tuple[s
         assert not re.search(UUID_IN, line), line
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_what_is_printed_or_signed_shows_no_id_of_what_is_awaited_and_no_code_of_an_occasion(pathway: Any) -> None:
     play = started(pathway).go_on(lambda journey: journey.closed, late=("check-in-1-24h",))

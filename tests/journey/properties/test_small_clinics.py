@@ -161,6 +161,7 @@ def disturb_and_end(data: st.DataObject, staff: Staff, pathway: Pathway) -> None
     at_once(play_on(clinic, until=lambda journey: journey.closed and not journey.waiting, most=80))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("staff", SMALL, ids=["two", "three"])
 def test_in_the_smallest_clinics_an_undisturbed_course_comes_to_its_end(staff: Staff) -> None:
     for pathway in PROTOCOLS:

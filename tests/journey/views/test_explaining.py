@@ -13,6 +13,7 @@ from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.protocols import list_pathways
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_the_events_of_a_course_are_explained(pathway: Pathway, every: int) -> None:

@@ -90,6 +90,7 @@ def check_signing(row: ObligationRow, waiting: Obligation, known: ProjectionStat
             assert listed == may
 
 
+@pytest.mark.long
 @examples(0.3)
 @given(st.data(), moments())
 def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> None:
@@ -111,6 +112,7 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> 
         assert diff(trim(before), follow_all(decided, trim(before))) == changed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_rows_of_what_is_awaited_are_made_of_no_more_than_is_compared(pathway: Pathway) -> None:
     known: ProjectionState | None = None

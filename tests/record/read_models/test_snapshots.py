@@ -25,6 +25,7 @@ from tests.record.read_models.courses import course_of, differing, put, renamed
 PROTOCOLS = {course[0].body.protocol.digest: course[0].body.protocol for course in (course_of(), course_of("ANXIETY"))}  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", ["PTSD", "ANXIETY"])
 def test_a_state_is_unpacked_as_it_was_packed(pathway: str, every: int) -> None:

@@ -88,6 +88,7 @@ ALTERED: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ALTERED)
 def test_what_does_not_come_out_the_same_is_found_wherever_it_is(what: str) -> None:
     decisions = signed_course()[:60]

@@ -52,6 +52,7 @@ def test_any_journey_is_derived_again(data: st.DataObject, moment: tuple[Pathway
     assert (derivation.derived, derivation.others) == (len(rows), {})
 
 
+@pytest.mark.long
 def test_a_state_that_was_kept_in_between_decides_the_same() -> None:
     """Runs go on from states that went through JSON."""
     play = course("PTSD")

@@ -433,6 +433,7 @@ SPANS = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200) | st.none())
 """From which hour on entries of the register count, and how long."""
 
 
+@pytest.mark.long
 @given(SPANS)
 def test_tasks_follow_the_entries_of_the_register_as_they_begin_and_end(spans: list[tuple[int, int | None]]) -> None:
     """An entry that began later gave no tasks back, and between two entries nobody noticed that somebody was away."""

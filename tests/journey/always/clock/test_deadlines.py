@@ -60,6 +60,7 @@ def test_adverse_events_do_not_wait_for_opening_hours(grade: int, minutes: int) 
     assert release.due == times("2026-11-30T17:00")[0]
 
 
+@pytest.mark.long
 def test_a_thousand_redeliveries_give_one_event_and_one_notice_per_step() -> None:
     play = before("signoff.sign", 2)
     request = play.request(SignOffKind.ELIGIBILITY)

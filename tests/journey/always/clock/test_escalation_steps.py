@@ -49,6 +49,7 @@ def test_a_thousand_deliveries_of_a_deadline_take_each_step_once(ids: str) -> No
     assert next_deadline(play.journey) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 5))])
 def test_a_thousand_deliveries_among_other_commands_take_each_step_once(seed: int) -> None:
     """In any order, late and early, twice and again, while people work on other things."""

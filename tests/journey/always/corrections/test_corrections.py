@@ -63,6 +63,7 @@ ENDS: dict[str, tuple[Callable[[], Play], SignOffKind, str | None, dict[str, Any
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ENDS)
 def test_nothing_ends_over_a_correction_that_nobody_confirmed(what: str) -> None:
     start, kind, subject, said = ENDS[what]

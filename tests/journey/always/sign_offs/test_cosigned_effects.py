@@ -56,6 +56,7 @@ def test_exception_made_after_the_signature_opens_it_for_two() -> None:
 # A protocol that asks for two where the shipped ones do not
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("choice", "effect"),
     [
@@ -157,6 +158,7 @@ def test_time_that_passes_between_the_two_is_looked_at_again() -> None:
     )
 
 
+@pytest.mark.long
 def test_undisturbed_course_under_a_protocol_of_two() -> None:
     rules = {kind.value: {"cosigned_by": ["medical_director", "clinician"]} for kind in SignOffKind}
     play = started(protocol=ruled(**rules)).go_on(lambda journey: journey.closed)

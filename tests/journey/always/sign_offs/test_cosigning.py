@@ -252,6 +252,7 @@ def test_second_request_is_told_once_and_to_whom_it_is_for() -> None:
     assert [(o.sign_off, o.owner) for o in opened] == [(SignOffKind.SEVERE_HOLD_RELEASE, Role.CLINICIAN)]
 
 
+@pytest.mark.long
 @each
 def test_waiting_is_never_the_second_signature(kind: SignOffKind) -> None:
     play, subject, _, _ = half(kind)

@@ -260,6 +260,7 @@ def test_evidence_is_json_and_bound_to_journey_protocol_and_matter(kind: SignOff
     assert evidence_of(elsewhere, kind, "1") != evidence_of(journey, kind, "1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_every_signature_of_a_course_is_a_persons_on_current_evidence(pathway: Pathway) -> None:
     signed = 0

@@ -48,6 +48,7 @@ def before_release() -> Play:
     return decided().go_on(awaits("release"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pathway", sorted(PROTOCOLS))
 def test_a_decision_for_the_clinic_goes_on_in_the_same_journey_to_its_end(pathway: Pathway) -> None:
     play = decided(pathway)
