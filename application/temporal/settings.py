@@ -25,6 +25,8 @@ _REFUSED_HANDSHAKE = re.compile(
 )
 """How Temporal's client says, in words only, that it was refused as it connected."""
 _WITHIN = timedelta(seconds=15)
+_TRIES = 3
+"""So often is asked where the connection breaks off as it is made: the refusal may be lost with it."""
 
 
 def load_temporal_config(*, demonstration: bool) -> ClientConnectConfig:
@@ -78,22 +80,26 @@ async def require_authorizer(config: ClientConnectConfig, runtime: Runtime) -> N
     tls = config.get("tls")
     bare = dataclasses.replace(tls, client_cert=None, client_private_key=None) if isinstance(tls, TLSConfig) else True
     namespace = config.get("namespace", "default")
-    try:
-        async with asyncio.timeout(_WITHIN.total_seconds()):
-            stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare, runtime=runtime)
-            await stranger.workflow_service.describe_namespace(
-                DescribeNamespaceRequest(namespace=namespace),
-                timeout=timedelta(seconds=10),
-                retry=True,
-            )
-    except (RPCError, RuntimeError, OSError) as error:
-        if await _is_refusal(error, config, runtime):
-            return
-        if not isinstance(error, RPCError) or error.status != RPCStatusCode.NOT_FOUND:
-            raise outage(
-                f"it cannot be told whether Temporal refuses strangers: it gave them no clear answer; {HOW}",
-                state=NOTHING_HAPPENED,
-            ) from None
+    for left in reversed(range(_TRIES)):
+        try:
+            async with asyncio.timeout(_WITHIN.total_seconds()):
+                stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare, runtime=runtime)
+                await stranger.workflow_service.describe_namespace(
+                    DescribeNamespaceRequest(namespace=namespace),
+                    timeout=timedelta(seconds=10),
+                    retry=True,
+                )
+        except (RPCError, RuntimeError, OSError) as error:
+            if await _is_refusal(error, config, runtime):
+                return
+            if isinstance(error, RuntimeError) and left:
+                continue
+            if not isinstance(error, RPCError) or error.status != RPCStatusCode.NOT_FOUND:
+                raise outage(
+                    f"it cannot be told whether Temporal refuses strangers: it gave them no clear answer; {HOW}",
+                    state=NOTHING_HAPPENED,
+                ) from None
+        break
     raise SettingsError(
         [("TEMPORAL_ADDRESS", f"is a server that answers anybody: it has no authorizer, or that allows all; {HOW}")]
     )

@@ -135,3 +135,19 @@ async def test_a_server_that_refuses_us_as_well_shows_nothing(monkeypatch: pytes
     tls = TLSConfig(client_cert=OURS.certificate, client_private_key=OURS.key)
     with pytest.raises(Unavailable):
         await require_authorizer(ClientConnectConfig(target_host="127.0.0.1:1", tls=tls), RUNTIME)
+
+
+async def test_a_refusal_that_is_lost_with_its_connection_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [
+        RuntimeError("Failed client connect: connection reset by peer"),
+        RuntimeError("Failed client connect: received fatal alert: CertificateRequired"),
+    ]
+
+    async def connect(*_: object, tls: TLSConfig, **__: object) -> None:
+        if tls.client_cert is None:
+            raise answers.pop(0)
+
+    monkeypatch.setattr(Client, "connect", connect)
+    tls = TLSConfig(client_cert=OURS.certificate, client_private_key=OURS.key)
+    await require_authorizer(ClientConnectConfig(target_host="127.0.0.1:1", tls=tls), RUNTIME)
+    assert answers == []
