@@ -69,8 +69,9 @@ PUT_BY_HAND = (
 )
 """How the names of the places begin in which words are looked for, each with one that was put there by hand."""
 AT_ONCE = 8
-RECORDED = 55
-"""So many kinds of commands get into the record at least: of those that are refused, little more than that is kept."""
+RECORDED = 45
+"""So many kinds of commands get into the record at least, in whatever order they arrive: of those that are refused,
+little more than that is kept."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -145,15 +145,17 @@ class Course:
         return await self.handle.query(CareJourney.status)
 
     async def recorded(self) -> Journey:
-        """Wait until everything the journey has decided is recorded, and return its state from the record.
+        """Wait until everything the journey has decided is recorded, and return its state from the record, also where
+        somebody ends its connections meanwhile.
 
         Raises:
             TimeoutError: the workflow and the record did not come to agree.
         """
         async with asyncio.timeout(PATIENCE.total_seconds()):
             while True:
-                now = await self.status()
-                journey = await load_journey(self.record, self.id)
+                now, journey = await self.status(), None
+                with suppress(RecordUnavailable):
+                    journey = await load_journey(self.record, self.id)
                 if journey is not None and now.version == now.recorded == journey.version:
                     return journey
                 await asyncio.sleep(0.02)
