@@ -67,7 +67,8 @@ async def test_two_watchdogs_page_the_same(record: Record, pager: Pager, setting
     async with watching(settings), watching(settings):
         await pager.told("step_missed")
         await looks(record, 4)
-    assert len({call.page_id for call in pager.calls}) == 1
+    # A slow machine may have something else paged meanwhile.
+    assert len({call.page_id for call in await pager.told("step_missed")}) == 1
 
 
 async def test_a_record_that_is_away_is_paged_and_what_was_missed_afterwards(
