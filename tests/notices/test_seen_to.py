@@ -76,12 +76,19 @@ async def test_nobody_in_time_and_the_medical_director_is_told_once(
         await queue.escalate(record)
     [told] = await ids(app, "undelivered")
     known = {each.notice_id: each for each in await list_messages(record, undelivered=True)}
-    assert [known[each].escalated_at is not None for each in (late, later, in_time)] == [True, True, False]
+    escalated = [known[each].escalated_at is not None for each in (late, later, in_time)]
+    assert escalated == [True, False, False], "of the later one they are told in the next message"
     await give(contacts, of_staff(DIRA), point("dira@clinic.example"))
     await see_to(sender, told)
     assert [mail["To"] for mail in mailbox.mails] == ["dira@clinic.example"]
     assert "https://console.example/messages?undelivered=yes" in mailbox.mails[0].get_content()
     assert [each.notice_id for each in await list_messages(record, undelivered=True)][:2] == [late, later]
+    await owner.execute("ALTER TABLE record.notice DISABLE TRIGGER USER")
+    await owner.execute("UPDATE record.notice SET created_at = created_at - interval '5 hours' WHERE notice_id = $1", told)
+    await queue.escalate(record)
+    assert len(await ids(app, "undelivered")) == 2
+    [found] = [each for each in await list_messages(record, undelivered=True) if each.notice_id == later]
+    assert found.escalated_at is not None
 
 
 async def test_a_message_that_tells_so_and_reaches_nobody_tells_nobody_of_itself(
