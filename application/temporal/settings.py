@@ -77,32 +77,35 @@ async def require_authorizer(config: ClientConnectConfig, runtime: Runtime) -> N
         SettingsError: it answers anybody.
         Unavailable: it cannot be told: a server that is slow, full or away says nothing of whom it refuses.
     """
-    tls = config.get("tls")
-    bare = dataclasses.replace(tls, client_cert=None, client_private_key=None) if isinstance(tls, TLSConfig) else True
-    namespace = config.get("namespace", "default")
     for left in reversed(range(_TRIES)):
         try:
-            async with asyncio.timeout(_WITHIN.total_seconds()):
-                stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare, runtime=runtime)
-                await stranger.workflow_service.describe_namespace(
-                    DescribeNamespaceRequest(namespace=namespace),
-                    timeout=timedelta(seconds=10),
-                    retry=True,
-                )
+            await _ask_as_stranger(config, runtime)
+            break
         except (RPCError, RuntimeError, OSError) as error:
             if await _is_refusal(error, config, runtime):
                 return
-            if isinstance(error, RuntimeError) and left:
-                continue
-            if not isinstance(error, RPCError) or error.status != RPCStatusCode.NOT_FOUND:
+            if isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND:
+                break
+            if not isinstance(error, RuntimeError) or not left:
                 raise outage(
                     f"it cannot be told whether Temporal refuses strangers: it gave them no clear answer; {HOW}",
                     state=NOTHING_HAPPENED,
                 ) from None
-        break
     raise SettingsError(
         [("TEMPORAL_ADDRESS", f"is a server that answers anybody: it has no authorizer, or that allows all; {HOW}")]
     )
+
+
+async def _ask_as_stranger(config: ClientConnectConfig, runtime: Runtime) -> None:
+    tls, namespace = config.get("tls"), config.get("namespace", "default")
+    bare = dataclasses.replace(tls, client_cert=None, client_private_key=None) if isinstance(tls, TLSConfig) else True
+    async with asyncio.timeout(_WITHIN.total_seconds()):
+        stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare, runtime=runtime)
+        await stranger.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=namespace),
+            timeout=timedelta(seconds=10),
+            retry=True,
+        )
 
 
 async def _is_refusal(error: Exception, config: ClientConnectConfig, runtime: Runtime) -> bool:

@@ -76,11 +76,11 @@ def _may_anybody_sign(journey: Journey, kind: SignOffKind) -> bool:
     with a licence in the state. Before that the clinic's staff were looked at when the pathway began."""
     if "state" not in journey.told_at:
         return True
-    first, second = (
-        _list_licensed(journey, roles) for roles in (journey.protocol.sign_offs[kind].roles, cosigners(journey, kind))
-    )
-    if not cosigners(journey, kind):
+    first = _list_licensed(journey, journey.protocol.sign_offs[kind].roles)
+    others = cosigners(journey, kind)
+    if not others:
         return bool(first)
+    second = _list_licensed(journey, others)
     return any(not is_same_person(journey, one, other) for one in first for other in second)
 
 
