@@ -29,7 +29,7 @@ from application.pathway.commands import submit
 from application.profiles import Profile
 from application.reading.history import load_journey
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import list_observers, sessions_observed
+from workflows.journey.always.care_team.rules import list_observers, list_sessions_observed
 from workflows.journey.commands import Command, RequestSupport
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.severity import Severity
@@ -243,7 +243,7 @@ def _person(contacts: Contacts, link: Link, journey: Journey) -> Profile | None:
     if link.role == Role.PATIENT:
         return Profile(id=journey.patient.ref, role=Role.PATIENT)
     named = _observer(contacts, link, journey)
-    return Profile(id=named, role=Role.OBSERVER) if named and sessions_observed(journey, named) else None
+    return Profile(id=named, role=Role.OBSERVER) if named and list_sessions_observed(journey, named) else None
 
 
 def _observer(contacts: Contacts, link: Link, journey: Journey) -> str | None:

@@ -31,7 +31,7 @@ class Informed(NamedTuple):
     heard: Heard | None = None
 
 
-def informed(journey: Journey, events: Iterable[Event]) -> Informed:
+def trace_consents(journey: Journey, events: Iterable[Event]) -> Informed:
     """Return by whom consents and understanding were recorded, from what was known of a journey. What was entered in
     error says nothing."""
     given, papers, heard = dict[str, GivenConsent](), dict[str, Event](), None

@@ -15,7 +15,7 @@ from application.reading.access_log import Query, has_broken_glass, is_theirs, m
 from application.reading.history import load_journey, read_journey
 from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import people_of, sessions_observed
+from workflows.journey.always.care_team.rules import list_sessions_observed, people_of
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.state import Observation, Session
@@ -140,7 +140,7 @@ def _number_for(context: Context, journey: Journey, number: int | None) -> int |
     """
     if context.as_seen is not None or context.person.role != Role.OBSERVER:
         return number
-    observed = sessions_observed(journey, context.person.id)
+    observed = list_sessions_observed(journey, context.person.id)
     if number is not None and number not in observed:
         raise NotAllowed("this is not the session that you stay for", "Open the session from your own page")
     return observed[0] if number is None else number

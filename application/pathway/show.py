@@ -14,7 +14,7 @@ from application.context import Context
 from application.errors import NotFound
 from application.input.numbers import number_in
 from application.pathway.command_catalog import PreparedForm, as_task, asked_of_patient, questionnaires_lacking
-from application.pathway.consents import Informed, informed
+from application.pathway.consents import Informed, trace_consents
 from application.reading.access_log import Query, require_staff
 from application.reading.history import as_known, read_journey, read_so_far
 from application.sign_offs.session_releases import find_unproven, versions_of
@@ -193,7 +193,7 @@ async def _proven(
     context: Context, journey: Journey, events: Sequence[Event], stored: Sequence[StoredEvent]
 ) -> JourneyAt:
     unproven = await find_unproven(context, journey, stored)
-    return JourneyAt(journey, context.now(), unproven, informed(journey, events))
+    return JourneyAt(journey, context.now(), unproven, trace_consents(journey, events))
 
 
 async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:

@@ -13,7 +13,7 @@ from tests.journey.play import JOURNEY, Play, before, course, kinds, standing_at
 from tests.journey.properties.journeys import BODIES, MOMENTS, of_model
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.always.care_team.rules import has_part, sessions_observed
+from workflows.journey.always.care_team.rules import has_part, list_sessions_observed
 from workflows.journey.protocol import Pathway
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
@@ -67,7 +67,7 @@ def test_an_observer_sees_and_sends_of_the_session_they_stay_for_and_of_no_other
     last = next((observer.ref for observer in reversed(checks) if observer is not None), None)
     for who in (FIRST, SECOND):
         theirs = tuple(number for number, ref in named.items() if ref == who.id)
-        assert sessions_observed(play.journey, who.id) == tuple(number for number in theirs if number not in over)
+        assert list_sessions_observed(play.journey, who.id) == tuple(number for number in theirs if number not in over)
         assert has_part(play.journey, who) == (last == who.id)
         body: Any = data.draw(of_model(data.draw(st.sampled_from(THEIRS)), play.journey, play.at))
         session = getattr(body, "session", None)

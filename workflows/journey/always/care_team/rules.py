@@ -54,16 +54,16 @@ def is_shown_a_part(journey: Journey, actor: Actor) -> bool:
     """Whether somebody is shown something of the journey because of their part in it: a patient always, an observer as
     long as a session is not over that they stay for."""
     if actor.role == Role.OBSERVER:
-        return bool(sessions_observed(journey, actor.id))
+        return bool(list_sessions_observed(journey, actor.id))
     return has_part(journey, actor)
 
 
-def sessions_observed(journey: Journey, person: str) -> tuple[int, ...]:
+def list_sessions_observed(journey: Journey, person: str) -> tuple[int, ...]:
     """Return the sessions that are not over and for which somebody stays with the patient, as their checklist says."""
-    return tuple(n for n in _sessions_named(journey, person) if journey.sessions[n].ended_at is None)
+    return tuple(n for n in _list_sessions_named(journey, person) if journey.sessions[n].ended_at is None)
 
 
-def _sessions_named(journey: Journey, person: str) -> tuple[int, ...]:
+def _list_sessions_named(journey: Journey, person: str) -> tuple[int, ...]:
     """Return the sessions whose checklist names somebody as the adult who stays, also those that are over."""
     if journey.is_patient(person):
         return ()
@@ -87,7 +87,7 @@ def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
     if body.by_anybody:
         return
     of_session = getattr(body, "session", None) if actor.role == Role.OBSERVER else None
-    stayed_for = () if of_session is None else _sessions_named(journey, actor.id)
+    stayed_for = () if of_session is None else _list_sessions_named(journey, actor.id)
     if not (has_part(journey, actor) or stayed_for):
         refuse(RefusalCode.NOT_ALLOWED, "you have no part in this journey", WHAT_ANYBODY_MAY)
     if of_session is not None and of_session not in stayed_for:
