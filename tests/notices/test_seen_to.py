@@ -84,7 +84,9 @@ async def test_nobody_in_time_and_the_medical_director_is_told_once(
     assert "https://console.example/messages?undelivered=yes" in mailbox.mails[0].get_content()
     assert [each.notice_id for each in await list_messages(record, undelivered=True)][:2] == [late, later]
     await owner.execute("ALTER TABLE record.notice DISABLE TRIGGER USER")
-    await owner.execute("UPDATE record.notice SET created_at = created_at - interval '5 hours' WHERE notice_id = $1", told)
+    await owner.execute(
+        "UPDATE record.notice SET created_at = created_at - interval '5 hours' WHERE notice_id = $1", told
+    )
     await queue.escalate(record)
     assert len(await ids(app, "undelivered")) == 2
     [found] = [each for each in await list_messages(record, undelivered=True) if each.notice_id == later]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.corrections import FORMS
 from simulation.people import checklist, vitals
 from tests.journey.play import Play, course, standing_at
 from tests.journey.properties.journeys import moments
@@ -21,15 +22,6 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal
 
-FORMS: dict[type[e.EventBody], Any] = {
-    e.EvaluationRecorded: c.RecordEvaluation,
-    e.InstrumentRecorded: c.RecordInstrument,
-    e.ScreeningRecorded: c.RecordScreening,
-    e.SessionChecked: c.CheckSession,
-    e.DoseRecorded: c.RecordDose,
-    e.SessionObserved: c.Observe,
-    e.VisitRecorded: c.RecordVisit,
-}
 REVIEWS = (SignOffKind.EXCLUSION_REVIEW, SignOffKind.RESPONSE_REVIEW)
 RENAMED = ("pregnancy_test", "risk_level")
 """What is named after what is to be tested or signed: another answer gives it another name."""

@@ -178,12 +178,18 @@ async def record_all(
     return appended.position
 
 
-async def merged(record: Record) -> tuple[Play, Play]:
-    """Two patients, the second of whom was merged with the first."""
+async def two_patients(record: Record) -> tuple[Play, Play]:
+    """The journeys of two patients, the first of whom has had a dose."""
     first = dosed()
     await record_all(record, first)
     second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
     await record_all(record, second)
+    return first, second
+
+
+async def merged(record: Record) -> tuple[Play, Play]:
+    """Two patients, the second of whom was merged with the first."""
+    first, second = await two_patients(record)
     other = first.journey.patient.ref
     second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
     second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
@@ -202,10 +208,7 @@ OURS = (
 
 
 async def test_merged_patients_are_judged_together(record: Record, owner: Connection) -> None:
-    first = dosed()
-    await record_all(record, first)
-    second = another(first, with_medicine("invented-2"), ref="demo-patient-other")
-    await record_all(record, second)
+    first, second = await two_patients(record)
     seen = await look_elsewhere(record, second.journey)
     assert seen.elsewhere == Elsewhere()
     second.do(c.ProposeMerge(other=first.journey.patient.ref, reason="invented"), Role.COORDINATOR)
@@ -231,10 +234,7 @@ async def test_merged_patients_are_judged_together(record: Record, owner: Connec
 @pytest.mark.requirement("B27")
 async def test_whoever_may_be_the_patient_is_told_that_somebody_asks(record: Record) -> None:
     """A merge was proposed, and the other one of the two knew of it only once it was signed."""
-    first = dosed()
-    await record_all(record, first)
-    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
-    await record_all(record, second)
+    first, second = await two_patients(record)
     other = first.journey.patient.ref
     second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
     await record_all(record, second, asked=[patient_key(other)])
